@@ -1,0 +1,71 @@
+"""mlwright: the whole ML lifecycle in one Python package.
+
+The public names are loaded when first used, so `import mlwright` stays cheap inside training containers.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+#: Public name -> module that defines it.
+_PUBLIC = {
+    "Deployment": "mlwright.delivery",
+    "Monitor": "mlwright.monitoring",
+    "Pipeline": "mlwright.pipelines",
+    "Project": "mlwright.project",
+    "Retry": "mlwright.pipelines",
+    "System": "mlwright.system",
+    "Trigger": "mlwright.system",
+    "current_run": "mlwright.tracking",
+    "errors": "mlwright.errors",
+    "load_model": "mlwright.registry",
+    "log_artifact": "mlwright.tracking",
+    "log_metrics": "mlwright.tracking",
+    "log_params": "mlwright.tracking",
+    "pipeline": "mlwright.pipelines",
+    "register_model": "mlwright.registry",
+    "set_tags": "mlwright.tracking",
+    "start_run": "mlwright.tracking",
+    "step": "mlwright.pipelines",
+}
+
+__all__ = ["__version__", *sorted(_PUBLIC)]
+
+
+def __getattr__(name: str) -> Any:
+    module = _PUBLIC.get(name)
+    if module is None:
+        raise AttributeError(f"module 'mlwright' has no attribute '{name}'")
+    loaded = importlib.import_module(module)
+    # A name like `errors` is the module itself.
+    value = loaded if module == f"mlwright.{name}" else getattr(loaded, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})
+
+
+if TYPE_CHECKING:
+    from mlwright import errors as errors
+    from mlwright.delivery import Deployment as Deployment
+    from mlwright.monitoring import Monitor as Monitor
+    from mlwright.pipelines import Pipeline as Pipeline
+    from mlwright.pipelines import Retry as Retry
+    from mlwright.pipelines import pipeline as pipeline
+    from mlwright.pipelines import step as step
+    from mlwright.project import Project as Project
+    from mlwright.registry import load_model as load_model
+    from mlwright.registry import register_model as register_model
+    from mlwright.system import System as System
+    from mlwright.system import Trigger as Trigger
+    from mlwright.tracking import current_run as current_run
+    from mlwright.tracking import log_artifact as log_artifact
+    from mlwright.tracking import log_metrics as log_metrics
+    from mlwright.tracking import log_params as log_params
+    from mlwright.tracking import set_tags as set_tags
+    from mlwright.tracking import start_run as start_run

@@ -1,0 +1,176 @@
+"""Opening a ledger and working in transactions.
+
+SQLite runs in WAL mode: readers never wait for the writer, and a write transaction takes the write lock at its
+beginning, so it can't fail half-way for having read before. PostgreSQL runs at its default isolation.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event as sa_event
+
+from mlwright.core.clock import Clock, SystemClock
+from mlwright.core.events import Event
+from mlwright.core.settings import redact
+from mlwright.errors import InvalidUsage, PermissionDenied, missing_extra
+from mlwright.ledger import migrate, outbox
+from mlwright.ledger.faults import translated
+
+BUSY_TIMEOUT_S = 15.0
+
+
+class Transaction:
+    """A write transaction: changes and their events, all or nothing.
+
+    Attributes:
+        connection: The SQLAlchemy connection; repositories execute on it.
+        now: The moment that this transaction's facts carry (the ledger's clock, read once).
+        actor: Who acts.
+    """
+
+    def __init__(self, connection: sa.Connection, now: datetime, actor: str) -> None:
+        self.connection = connection
+        self.now = now
+        self.actor = actor
+        self.emitted: list[Event] = []
+
+    def emit(self, type_: str, subject: str, **data: Any) -> Event:
+        """Write an event that becomes visible if and only if this transaction commits.
+
+        Args:
+            type_: What happened, for example `run.succeeded`.
+            subject: What it happened to, for example `run/01k...`.
+            data: The facts, JSON-able.
+        """
+        event = outbox.append(self.connection, type_, subject, data, at=self.now, actor=self.actor)
+        self.emitted.append(event)
+        return event
+
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        """Execute a statement (with one or many parameter sets) in this transaction."""
+        return self.connection.execute(statement, parameters)  # type: ignore[return-value]
+
+
+class Ledger:
+    """An open ledger. Safe to share between threads; open one in each process.
+
+    Args:
+        url: `sqlite:///<path>` or `postgresql://...`.
+        clock: What facts are stamped with.
+        durability: `full` or `normal` (SQLite only); see `mlwright.core.settings`.
+        create: Create or migrate the schema if needed; otherwise an absent ledger is an error.
+
+    Raises:
+        SchemaTooNew: A newer mlwright wrote this ledger.
+        LedgerUnavailable: The database is locked or out of reach.
+        PermissionDenied: The file or folder can't be written.
+    """
+
+    def __init__(
+        self, url: str, *, clock: Clock | None = None, durability: str = "full", create: bool = True
+    ) -> None:
+        self.url = url
+        self.clock: Clock = clock or SystemClock()
+        self.is_sqlite = url.startswith("sqlite")
+        self._commits = threading.Condition()
+        self._commit_count = 0
+        self.engine = _sqlite_engine(url, durability) if self.is_sqlite else _postgres_engine(url)
+        with self.faults():
+            migrate.ensure(self.engine, create=create)
+
+    def __repr__(self) -> str:
+        return f"Ledger({redact(self.url)!r})"
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Open a connection that sees one consistent state and writes nothing."""
+        with self.faults(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, actor: str = "system") -> Iterator[Transaction]:
+        """Open a write transaction; it commits when the block ends and rolls back when the block raises."""
+        with self.faults():
+            with self.engine.connect().execution_options(mlwright_write=True) as connection, connection.begin():
+                transaction = Transaction(connection, self.clock.now(), actor)
+                yield transaction
+        if transaction.emitted:
+            with self._commits:
+                self._commit_count += 1
+                self._commits.notify_all()
+
+    def faults(self) -> Any:
+        """Return a context that turns the database's errors into mlwright's."""
+        return translated(self.url)
+
+    def wait_for_events(self, timeout_s: float) -> None:
+        """Return when this process commits an event, or after `timeout_s` (events of other processes need polling)."""
+        with self._commits:
+            self._commits.wait(timeout_s)
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+def _sqlite_engine(url: str, durability: str) -> sa.Engine:
+    path = Path(url.removeprefix("sqlite:///"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PermissionDenied(
+            f"the ledger's folder {path.parent} can't be made.", why=str(error), fix="set MLWRIGHT_HOME to a folder of yours"
+        ) from error
+    engine = sa.create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}, pool_size=8
+    )
+    synchronous = "FULL" if durability == "full" else "NORMAL"
+
+    @sa_event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        # The driver's own transaction handling is switched off: `begin` below says which kind is wanted.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            "foreign_keys=ON",
+            "cache_size=-16000",
+            "mmap_size=268435456",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa_event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        immediate = connection.get_execution_options().get("mlwright_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: str) -> sa.Engine:
+    if not url.startswith(("postgresql://", "postgresql+psycopg://")):
+        raise InvalidUsage(
+            f"'{redact(url)}' is no ledger that mlwright knows.",
+            fix="use sqlite:///path/to/ledger.db or postgresql://user@host/database",
+        )
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        raise missing_extra("psycopg", "postgres", needed_for="a PostgreSQL ledger") from None
+    rest = url.split("://", 1)[1]
+    return sa.create_engine(f"postgresql+psycopg://{rest}", pool_size=8, pool_pre_ping=True)
