@@ -57,7 +57,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def counts(self) -> dict[str, int]:
         """Return how many things would be created, updated, deleted and kept."""
-        found = {action: 0 for action in _SIGNS}
+        found = dict.fromkeys(_SIGNS, 0)
         for change in self.changes:
             found[change.action] += 1
         return found

@@ -44,7 +44,9 @@ def _named(cause: str, url: str) -> MlwrightError | None:
         )
     if "unable to open" in text:
         return PermissionDenied(
-            f"the ledger {url} can't be opened.", why=cause, fix="check that the folder exists and that you may write it"
+            f"the ledger {url} can't be opened.",
+            why=cause,
+            fix="check that the folder exists and that you may write it",
         )
     if "malformed" in text or "not a database" in text:
         return IntegrityError(
@@ -52,6 +54,8 @@ def _named(cause: str, url: str) -> MlwrightError | None:
         )
     if "connection" in text or "server closed" in text or "could not translate host" in text or "shutdown" in text:
         return LedgerUnavailable(
-            f"the ledger {url} is out of reach.", why=cause.strip().splitlines()[0], fix="start the database, or try again"
+            f"the ledger {url} is out of reach.",
+            why=cause.strip().splitlines()[0],
+            fix="start the database, or try again",
         )
     return None

@@ -27,7 +27,15 @@ def append(
         # Numbers are given in the order of commits: without this, a reader that has seen 7 could miss a late 6.
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
     id_, recorded_at = new_id(), wall_now()
-    row = {"id": id_, "type": type_, "subject": subject, "at": at, "recorded_at": recorded_at, "actor": actor, "data": data}
+    row = {
+        "id": id_,
+        "type": type_,
+        "subject": subject,
+        "at": at,
+        "recorded_at": recorded_at,
+        "actor": actor,
+        "data": data,
+    }
     seq = connection.execute(sa.insert(events).values(row).returning(events.c.seq)).scalar_one()
     return Event(seq=seq, id=id_, type=type_, subject=subject, time=at, recorded_at=recorded_at, actor=actor, data=data)
 

@@ -73,9 +73,7 @@ class Ledger:
         PermissionDenied: The file or folder can't be written.
     """
 
-    def __init__(
-        self, url: str, *, clock: Clock | None = None, durability: str = "full", create: bool = True
-    ) -> None:
+    def __init__(self, url: str, *, clock: Clock | None = None, durability: str = "full", create: bool = True) -> None:
         self.url = url
         self.clock: Clock = clock or SystemClock()
         self.is_sqlite = url.startswith("sqlite")
@@ -132,7 +130,9 @@ def _sqlite_engine(url: str, durability: str) -> sa.Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PermissionDenied(
-            f"the ledger's folder {path.parent} can't be made.", why=str(error), fix="set MLWRIGHT_HOME to a folder of yours"
+            f"the ledger's folder {path.parent} can't be made.",
+            why=str(error),
+            fix="set MLWRIGHT_HOME to a folder of yours",
         ) from error
     engine = sa.create_engine(
         f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}, pool_size=8

@@ -4,10 +4,10 @@ History is kept, not overwritten: what changes over time (an alias, traffic, an 
 `to_at`, where `to_at` is empty for what holds now. A row's `at` is the system's clock; `recorded_at` the machine's.
 """
 
-from mlwright.ledger.schema.delivery import rollout_looks, rollouts, deployments, traffic
+from mlwright.ledger.schema.delivery import deployments, rollout_looks, rollouts, traffic
 from mlwright.ledger.schema.events import cursors, events, leases, meta
 from mlwright.ledger.schema.inference import labels, prediction_batches
-from mlwright.ledger.schema.monitoring import alerts, monitor_results, monitors, trigger_firings, triggers
+from mlwright.ledger.schema.monitoring import alerts, monitor_results, monitors
 from mlwright.ledger.schema.registry import aliases, gate_results, model_versions, models
 from mlwright.ledger.schema.runs import (
     artifacts,
@@ -22,7 +22,7 @@ from mlwright.ledger.schema.runs import (
     step_runs,
     tags,
 )
-from mlwright.ledger.schema.system import schedule_firings, schedules, systems
+from mlwright.ledger.schema.system import firings, schedules, systems, triggers
 from mlwright.ledger.schema.types import metadata
 
 #: Revision that this code reads and writes; the newest file of `migrations/versions`.
@@ -38,6 +38,7 @@ __all__ = [
     "deployments",
     "events",
     "experiments",
+    "firings",
     "gate_results",
     "journals",
     "labels",
@@ -55,13 +56,11 @@ __all__ = [
     "rollouts",
     "run_artifacts",
     "runs",
-    "schedule_firings",
     "schedules",
     "step_outputs",
     "step_runs",
     "systems",
     "tags",
     "traffic",
-    "trigger_firings",
     "triggers",
 ]

@@ -1,4 +1,4 @@
-"""Monitors, what they measured, the alerts they opened, and the triggers that answered."""
+"""Monitors, what they measured, and the alerts they opened."""
 
 from __future__ import annotations
 
@@ -50,26 +50,4 @@ sa.Index(
     unique=True,
     sqlite_where=alerts.c.resolved_at.is_(None),
     postgresql_where=alerts.c.resolved_at.is_(None),
-)
-
-triggers = sa.Table(
-    "triggers",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("system", sa.Text, nullable=False),
-    sa.Column("spec", Json, nullable=False),
-    sa.Column("created_at", Moment, nullable=False),
-)
-
-trigger_firings = sa.Table(
-    "trigger_firings",
-    metadata,
-    # One decision for each event a trigger saw: an event delivered twice is answered once.
-    sa.Column("trigger", sa.ForeignKey("triggers.name"), primary_key=True),
-    id_column("event_id", primary_key=True),
-    sa.Column("decision", sa.Text, nullable=False, comment="fired, cooling-down, over-budget, busy"),
-    sa.Column("reason", sa.Text, nullable=False),
-    id_column("run_id"),
-    sa.Column("at", Moment, nullable=False),
-    sa.Index(None, "trigger", "at"),
 )
