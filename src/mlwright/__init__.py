@@ -32,7 +32,7 @@ _PUBLIC = {
     "step": "mlwright.pipelines",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - all are strings
 
 
 def __getattr__(name: str) -> Any:

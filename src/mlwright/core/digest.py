@@ -1,4 +1,4 @@
-"""Digests: the names of content. Always `sha256:` and 64 hexadecimal digits, as OCI, in-toto and sigstore write them."""
+"""Digests: the names of content. Always `sha256:` and 64 hexadecimal digits, as in OCI, in-toto and sigstore."""
 
 from __future__ import annotations
 

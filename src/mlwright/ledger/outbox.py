@@ -77,7 +77,8 @@ def find_event(connection: sa.Connection, id_: str) -> Event | None:
 
 def last_seq(connection: sa.Connection) -> int:
     """Return the place of the newest event, 0 when there is none."""
-    return connection.execute(sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0))).scalar_one()
+    newest = connection.execute(sa.select(sa.func.max(events.c.seq))).scalar()
+    return newest or 0
 
 
 def read_cursor(connection: sa.Connection, subscriber: str) -> int:

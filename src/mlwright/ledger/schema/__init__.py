@@ -1,4 +1,6 @@
-"""What the ledger stores. Read the files in this order: events, runs, registry, delivery, inference, monitoring, system.
+"""What the ledger stores.
+
+Read the files in this order: events, runs, registry, delivery, inference, monitoring, system.
 
 History is kept, not overwritten: what changes over time (an alias, traffic, an alert) is rows with `from_at` and
 `to_at`, where `to_at` is empty for what holds now. A row's `at` is the system's clock; `recorded_at` the machine's.
