@@ -13,6 +13,7 @@ monitors = sa.Table(
     sa.Column("deployment", sa.Text, nullable=False),
     sa.Column("spec", Json, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("retired_at", Moment, comment="set when no longer declared; kept for its history"),
 )
 
 monitor_results = sa.Table(
