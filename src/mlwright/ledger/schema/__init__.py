@@ -8,7 +8,7 @@ History is kept, not overwritten: what changes over time (an alias, traffic, an 
 
 from mlwright.ledger.schema.delivery import deployments, rollout_looks, rollouts, traffic
 from mlwright.ledger.schema.events import cursors, events, leases, meta
-from mlwright.ledger.schema.inference import labels, prediction_batches
+from mlwright.ledger.schema.inference import labels, prediction_batches, predictions
 from mlwright.ledger.schema.monitoring import alerts, monitor_results, monitors
 from mlwright.ledger.schema.registry import aliases, gate_results, model_versions, models
 from mlwright.ledger.schema.runs import (
@@ -54,6 +54,7 @@ __all__ = [
     "monitors",
     "params",
     "prediction_batches",
+    "predictions",
     "rollout_looks",
     "rollouts",
     "run_artifacts",

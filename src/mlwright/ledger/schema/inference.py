@@ -19,12 +19,24 @@ prediction_batches = sa.Table(
     sa.Index(None, "deployment", "at"),
 )
 
+predictions = sa.Table(
+    "predictions",
+    metadata,
+    # The index of the log: a label names a prediction, and this says whether and when it was made.
+    sa.Column("deployment", sa.Text, primary_key=True),
+    sa.Column("prediction_id", sa.Text, primary_key=True),
+    sa.Column("at", Moment, nullable=False, comment="event time of the first prediction of this id"),
+    sqlite_with_rowid=False,
+)
+
 labels = sa.Table(
     "labels",
     metadata,
     sa.Column("deployment", sa.Text, primary_key=True),
     sa.Column("prediction_id", sa.Text, primary_key=True),
     sa.Column("value", Real, comment="NULL is NaN"),
+    sa.Column("predicted_at", Moment, nullable=False, comment="event time of the prediction"),
     sa.Column("at", Moment, nullable=False, comment="when the outcome became known, event time"),
-    sa.Index(None, "deployment", "at"),
+    sa.Column("corrected_at", Moment, comment="when another value replaced the first, event time"),
+    sa.Index(None, "deployment", "predicted_at"),
 )
