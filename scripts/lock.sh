@@ -1,0 +1,16 @@
+#!/bin/sh
+# Pin everything that is tested, with hashes, into the two lock files. Run as `make lock`.
+set -eu
+cd "$(dirname "$0")/.."
+uv=.venv/bin/uv
+[ -x "$uv" ] || .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+
+compile() {
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"
+}
+
+echo "[lock] requirements-build.lock"
+compile requirements-build.in --output-file requirements-build.lock
+echo "[lock] requirements.lock"
+compile pyproject.toml --extra dev --output-file requirements.lock

@@ -1,0 +1,51 @@
+"""Run pytest under coverage, its subprocesses too, and end with the share covered and pytest's own closing line."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_CLOSING = re.compile(r"\d+ (passed|failed|error|skipped|deselected)|no tests ran")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the tests; return pytest's exit code."""
+    for left_over in ROOT.glob(".coverage*"):
+        left_over.unlink()
+    colour = "yes" if sys.stdout.isatty() and "NO_COLOR" not in os.environ else "no"
+    command = [sys.executable, "-m", "coverage", "run", "-m", "pytest", f"--color={colour}", *arguments]
+    code, closing = _stream(command)
+    print(f"coverage: {_coverage()}")
+    print(closing)
+    return code
+
+
+def _stream(command: list[str]) -> tuple[int, str]:
+    """Run a command, pass its output on as it comes, and return its exit code and pytest's closing line."""
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        tail = b""
+        while chunk := os.read(process.stdout.fileno(), 65536):
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+            tail = (tail + chunk)[-65536:]
+    lines = _COLOUR.sub("", tail.decode(errors="replace")).splitlines()
+    closing = [line for line in lines if _CLOSING.search(line)]
+    return process.returncode, closing[-1] if closing else "pytest ended without its closing line"
+
+
+def _coverage() -> str:
+    """Combine what all processes measured; return the total share of lines covered."""
+    tool = [sys.executable, "-m", "coverage"]
+    subprocess.run([*tool, "combine", "--quiet"], cwd=ROOT, check=False, capture_output=True)
+    report = subprocess.run([*tool, "report", "--format=total"], cwd=ROOT, check=False, capture_output=True, text=True)
+    return f"{report.stdout.strip()}% of lines" if report.returncode == 0 else "nothing was measured"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
