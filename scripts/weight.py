@@ -105,9 +105,6 @@ def measure() -> list[Weight]:
     script = Path(sys.executable).with_name("mlwright")
     return [
         Weight("import mlwright", loaded_modules("import mlwright"), MODULES, "modules"),
-        Weight(
-            "from mlwright import step, pipeline", loaded_modules("from mlwright import step, pipeline"), 600, "modules"
-        ),
         Weight("mlwright --help", cpu_ms([str(script), "--help"]), HELP_CPU_MS, "ms of CPU"),
         Weight("direct dependencies", len(direct_requirements("mlwright")), DIRECT_DEPENDENCIES, ""),
         Weight("core install", installed_mib(closure("mlwright")), INSTALLED_MIB, "MiB"),

@@ -45,9 +45,8 @@ def findings(text: str) -> list[tuple[int, str]]:
     """Return the line and what is wrong with it, for each thing that a text may not hold."""
     found: list[tuple[int, str]] = []
     for number, line in enumerate(text.splitlines(), 1):
-        for host in _URL.findall(line):
-            if host.lower().strip(".") not in HOSTS:
-                found.append((number, f"names the host {host}"))
+        strangers = [host for host in _URL.findall(line) if host.lower().strip(".") not in HOSTS]
+        found += [(number, f"names the host {host}") for host in strangers]
         found += [(number, f"holds {what}") for what, pattern in _PATTERNS.items() if pattern.search(line)]
     return found
 
