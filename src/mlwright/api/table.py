@@ -1,0 +1,53 @@
+"""All endpoints, by name."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from mlwright.api import (
+    alerts,
+    clock,
+    deployments,
+    events,
+    gates,
+    health,
+    models,
+    monitors,
+    rollouts,
+    runs,
+    systems,
+)
+from mlwright.api.endpoint import Endpoint
+from mlwright.errors import NotFound, did_you_mean
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *health.ENDPOINTS,
+    *runs.ENDPOINTS,
+    *models.ENDPOINTS,
+    *gates.ENDPOINTS,
+    *deployments.ENDPOINTS,
+    *rollouts.ENDPOINTS,
+    *monitors.ENDPOINTS,
+    *alerts.ENDPOINTS,
+    *events.ENDPOINTS,
+    *systems.ENDPOINTS,
+    *clock.ENDPOINTS,
+)
+
+
+@cache
+def by_name() -> dict[str, Endpoint]:
+    """Return the table as a dictionary."""
+    return {endpoint.name: endpoint for endpoint in ENDPOINTS}
+
+
+def find(name: str) -> Endpoint:
+    """Return the endpoint of this name.
+
+    Raises:
+        NotFound: There is none.
+    """
+    found = by_name().get(name)
+    if found is None:
+        raise NotFound(f"there is no endpoint '{name}'.", fix=did_you_mean(name, list(by_name())))
+    return found
