@@ -40,7 +40,7 @@ class Project:
         """
         resolved = resolve(start, **settings)
         ledger = Ledger(resolved.ledger, clock=clock, durability=resolved.durability, create=create)
-        return cls(resolved, ledger, open_store(resolved.artifacts))
+        return cls(resolved, ledger, open_store(resolved.artifacts, durability=resolved.durability))
 
     @property
     def clock(self) -> Clock:

@@ -1,0 +1,26 @@
+"""The adapters that come with mlwright, as rows of data: listings, `doctor` and docs are made from them."""
+
+from __future__ import annotations
+
+from mlwright.core.adapters import Spec
+
+ROWS: tuple[Spec, ...] = (
+    Spec(
+        port="store",
+        name="local",
+        target="mlwright.adapters.store.local:LocalStore",
+        summary="Artifacts in a folder of this machine or of a shared file system.",
+    ),
+    Spec(
+        port="executor",
+        name="inline",
+        target="mlwright.adapters.executor.inline:InlineExecutor",
+        summary="Steps run in the calling process, one after the other, so a debugger works.",
+    ),
+    Spec(
+        port="executor",
+        name="process",
+        target="mlwright.adapters.executor.process:ProcessExecutor",
+        summary="Each step runs in a process of its own on this machine.",
+    ),
+)
