@@ -44,7 +44,11 @@ def student_cdf(t: float, degrees: float) -> float:
     """
     if math.isinf(t):
         return 0.0 if t < 0 else 1.0
-    tail = 0.5 * incomplete_beta(degrees / 2, 0.5, degrees / (degrees + t * t))
+    square = t * t
+    if square < degrees:
+        # The same by symmetry; the other form loses digits near the middle.
+        return 0.5 + math.copysign(0.5, t) * incomplete_beta(0.5, degrees / 2, square / (degrees + square))
+    tail = 0.5 * incomplete_beta(degrees / 2, 0.5, degrees / (degrees + square))
     return tail if t < 0 else 1.0 - tail
 
 
