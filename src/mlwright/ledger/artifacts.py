@@ -1,40 +1,26 @@
 """Which artifacts the ledger knows, and which of its facts refer to them.
 
-A column refers to artifacts when it is named `digest` or ends in `_digest`, or when it is one of the JSON columns listed
-here, which may name digests anywhere inside. So a new table need not be told to the garbage collector.
+A column refers to artifacts when it is named `digest` or ends in `_digest`. A JSON column may name digests anywhere
+inside, so all of them are searched but those listed here. A new table therefore need not be told to the collector.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from mlwright.ledger.schema import (
-    artifacts,
-    cache_entries,
-    deployments,
-    metadata,
-    model_versions,
-    monitors,
-    runs,
-    systems,
-)
+from mlwright.ledger.conflicts import insert_or_keep
+from mlwright.ledger.schema import artifacts, cache_entries, events, metadata, run_artifacts, step_outputs
+from mlwright.ledger.schema.types import Json
 from mlwright.ledger.store import Transaction
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_DOCUMENTS: tuple[sa.Column[object], ...] = (
-    cache_entries.c.outputs,
-    deployments.c.spec,
-    model_versions.c.lineage,
-    model_versions.c.signature,
-    monitors.c.spec,
-    runs.c.arguments,
-    runs.c.source,
-    systems.c.manifest,
-)
+# Events tell of the past, and a cache key's parts of inputs that are only compared: neither needs the content.
+_MENTIONS = (events.c.data, cache_entries.c.parts)
 _BATCH = 500
 
 
@@ -61,45 +47,40 @@ def record(tx: Transaction, digest: str, kind: str, size_bytes: int) -> None:
         kind: `blob`, or `tree` when it names others that must be kept with it.
         size_bytes: Its size; of all files where it is a tree.
     """
-    if tx.execute(sa.select(artifacts.c.digest).where(artifacts.c.digest == digest)).scalar() is None:
-        values = {"digest": digest, "kind": kind, "size_bytes": size_bytes, "created_at": tx.now}
-        try:
-            with tx.connection.begin_nested():
-                tx.execute(sa.insert(artifacts).values(values))
-        except sa.exc.IntegrityError:
-            # Another process noted it in this very moment.
-            return
+    row = {"digest": digest, "kind": kind, "size_bytes": size_bytes, "created_at": tx.now}
+    insert_or_keep(tx, artifacts, [row])
 
 
 def references(connection: sa.Connection, digest: str) -> list[Reference]:
-    """Return every fact that refers to an artifact; none means that it may be collected."""
-    found = []
-    for column in (*_digest_columns(), *_DOCUMENTS):
-        is_document = column in _DOCUMENTS
-        matches = sa.cast(column, sa.Text).contains(digest) if is_document else column == digest
-        keys = list(column.table.primary_key.columns)
-        for row in connection.execute(sa.select(*keys).where(matches)):
-            found.append(Reference(column.table.name, column.name, "/".join(map(str, row))))
+    """Return every fact that refers to an artifact directly."""
+    found: list[Reference] = []
+    for table, column in _digest_columns():
+        found += _rows(connection, table, column, column == digest)
+    for table, column in _documents():
+        found += _rows(connection, table, column, sa.type_coerce(column, sa.Text).contains(digest))
     return found
 
 
 def referenced(connection: sa.Connection) -> set[str]:
     """Return the digests that any fact refers to directly."""
     found: set[str] = set()
-    for column in _digest_columns():
+    for _, column in _digest_columns():
         found.update(connection.execute(sa.select(column).where(column.is_not(None)).distinct()).scalars())
-    for column in _DOCUMENTS:
-        for text in connection.execute(sa.select(sa.type_coerce(column, sa.Text)).where(column.is_not(None))).scalars():
+    for _, column in _documents():
+        texts = connection.execute(sa.select(sa.type_coerce(column, sa.Text)).where(column.is_not(None))).scalars()
+        for text in texts:
             found.update(digests_in(text))
     return found
 
 
-def leaves(connection: sa.Connection, codecs: Iterable[str]) -> set[str]:
-    """Return the digests that were saved with one of these codecs, as far as outputs and logged artifacts tell."""
+def saved_with(connection: sa.Connection, codecs: Iterable[str]) -> set[str]:
+    """Return the digests of outputs and logged artifacts that one of these codecs saved."""
+    wanted = list(codecs)
     found: set[str] = set()
-    for table in (metadata.tables["step_outputs"], metadata.tables["run_artifacts"]):
-        query = sa.select(table.c.digest).where(table.c.codec.in_(list(codecs))).distinct()
-        found.update(connection.execute(query).scalars())
+    for table in (step_outputs, run_artifacts):
+        found.update(
+            connection.execute(sa.select(table.c.digest).where(table.c.codec.in_(wanted)).distinct()).scalars()
+        )
     return found
 
 
@@ -116,11 +97,22 @@ def digests_in(text: str | bytes) -> Iterator[str]:
     return (match.group() for match in _DIGEST.finditer(found))
 
 
-def _digest_columns() -> list[sa.Column[str]]:
-    return [
-        column
-        for table in metadata.sorted_tables
-        if table is not artifacts
-        for column in table.columns
-        if column.name == "digest" or column.name.endswith("_digest")
-    ]
+def _rows(
+    connection: sa.Connection, table: sa.Table, column: sa.Column[Any], condition: sa.ColumnElement[bool]
+) -> Iterator[Reference]:
+    for row in connection.execute(sa.select(*table.primary_key.columns).where(condition)):
+        yield Reference(table.name, column.name, "/".join(map(str, row)))
+
+
+def _digest_columns() -> Iterator[tuple[sa.Table, sa.Column[Any]]]:
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            if table is not artifacts and (column.name == "digest" or column.name.endswith("_digest")):
+                yield table, column
+
+
+def _documents() -> Iterator[tuple[sa.Table, sa.Column[Any]]]:
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            if isinstance(column.type, Json) and not any(column is mention for mention in _MENTIONS):
+                yield table, column

@@ -1,0 +1,76 @@
+"""What all tests share: a project in a fresh folder, and ledgers on SQLite and on a private PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from postgres_cluster import Absent, Cluster
+
+from mlwright import project as projects
+from mlwright.core.settings import PROJECT_FILE
+from mlwright.ledger import Ledger
+from mlwright.project import Project
+
+BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget the caller's MLWRIGHT_* variables, and after each test the process's project."""
+    for name in [name for name in os.environ if name.startswith("MLWRIGHT_")]:
+        monkeypatch.delenv(name)
+    yield
+    left = projects.use(None)
+    if left is not None:
+        left.close()
+
+
+@pytest.fixture
+def project_folder(tmp_path: Path) -> Path:
+    """A folder that is a project of its own, whatever lies in the folders above it."""
+    (tmp_path / PROJECT_FILE).write_text('durability = "normal"\nactor = "user:test"\n')
+    return tmp_path
+
+
+@pytest.fixture
+def project(project_folder: Path) -> Iterator[Project]:
+    """An open project with an SQLite ledger in a fresh folder."""
+    with Project.open(project_folder) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    """One server for the whole session; without one its tests are skipped, with the reason."""
+    try:
+        cluster = Cluster()
+    except Absent as absent:
+        pytest.skip(f"no PostgreSQL: {absent}")
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_cluster: Cluster) -> Iterator[str]:
+    """The URL of a fresh, empty PostgreSQL database."""
+    url = postgres_cluster.fresh()
+    yield url
+    postgres_cluster.drop(url)
+
+
+@pytest.fixture(params=BOTH_DATABASES)
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a fresh, empty database: once SQLite, once PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """A fresh ledger: once on SQLite, once on PostgreSQL."""
+    with Ledger(ledger_url, durability="normal") as opened:
+        yield opened

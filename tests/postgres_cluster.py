@@ -1,0 +1,146 @@
+"""A private PostgreSQL for the tests: its own folder, a free port of the loopback, a random password, gone afterwards."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+USER = "mlwright"
+_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=100")
+_PR_SET_PDEATHSIG = 1
+
+
+class Absent(Exception):
+    """There is no PostgreSQL here; the message says why."""
+
+
+class Cluster:
+    """A running server. `fresh()` gives the URL of a new, empty database."""
+
+    def __init__(self) -> None:
+        self._binaries = _find_binaries()
+        self._account = _account()
+        self._password = secrets.token_hex(16)
+        self.folder = Path(tempfile.mkdtemp(prefix="mlwright-postgres-"))
+        self.port = _free_port()
+        self._server: subprocess.Popen[bytes] | None = None
+        try:
+            self._initialise()
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def url(self, database: str) -> str:
+        return f"postgresql://{USER}:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def fresh(self) -> str:
+        name = f"t_{secrets.token_hex(6)}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        self._execute(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+
+    def start(self) -> None:
+        settings = [part for setting in (*_FAST, "unix_socket_directories=") for part in ("-c", setting)]
+        command = [self._binaries / "postgres", "-D", self.folder / "data", "-h", "127.0.0.1", "-p", str(self.port)]
+        with open(self.folder / "log", "ab") as log:
+            self._server = subprocess.Popen(
+                [*map(str, command), *settings], stdout=log, stderr=log, preexec_fn=_die_with_parent, **self._account
+            )
+        self._wait()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            # SIGQUIT is PostgreSQL's immediate shutdown.
+            self._server.send_signal(signal.SIGQUIT)
+            self._server.wait(30)
+            self._server = None
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _initialise(self) -> None:
+        password_file = self.folder / "password"
+        password_file.write_text(self._password)
+        if "user" in self._account:
+            for path in (self.folder, password_file):
+                shutil.chown(path, self._account["user"])
+        command = [self._binaries / "initdb", "-D", self.folder / "data", "-U", USER, "--pwfile", password_file]
+        options = ["-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]
+        done = subprocess.run([*map(str, command), *options], capture_output=True, **self._account)
+        if done.returncode != 0:
+            raise Absent(f"initdb failed: {done.stderr.decode(errors='replace').strip()[-300:]}")
+
+    def _wait(self) -> None:
+        import psycopg
+
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(self.url("postgres"), connect_timeout=5).close()
+                return
+            except psycopg.OperationalError as error:
+                if self._server is None or self._server.poll() is not None or time.monotonic() > deadline:
+                    log = (self.folder / "log").read_text(errors="replace")[-300:]
+                    raise Absent(f"the server didn't start: {error} {log}") from error
+                time.sleep(0.05)
+
+    def _execute(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def _find_binaries() -> Path:
+    """Return the folder of `initdb` and `postgres`: named by the environment, told by pg_config, Debian's, or on the path."""
+    folders: list[Path] = []
+    if os.environ.get("PG_BINDIR"):
+        folders.append(Path(os.environ["PG_BINDIR"]))
+    if shutil.which("pg_config"):
+        told = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True).stdout.strip()
+        folders.append(Path(told))
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = shutil.which("initdb")
+    if found:
+        folders.append(Path(found).resolve().parent)
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise Absent("no PostgreSQL server is installed (on Debian: apt-get install postgresql)")
+
+
+def _account() -> dict[str, str]:
+    """Return the account to run as: PostgreSQL refuses to run as root."""
+    import pwd
+
+    if os.getuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": name, "group": entry.pw_gid, "cwd": "/"}  # type: ignore[dict-item]
+    raise Absent("the tests run as root, which PostgreSQL refuses, and there is no user postgres or nobody")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
