@@ -1,5 +1,5 @@
 #!/bin/sh
-# Pin everything that is tested, with hashes, into the two lock files. Run as `make lock`.
+# Pin everything that is tested, with hashes, into the lock files. Run as `make lock`.
 set -eu
 cd "$(dirname "$0")/.."
 uv=.venv/bin/uv
@@ -14,3 +14,5 @@ echo "[lock] requirements-build.lock"
 compile requirements-build.in --output-file requirements-build.lock
 echo "[lock] requirements.lock"
 compile pyproject.toml --extra dev --output-file requirements.lock
+echo "[lock] requirements-docs.lock"
+compile pyproject.toml --extra docs --constraint requirements.lock --output-file requirements-docs.lock

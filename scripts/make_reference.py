@@ -1,0 +1,300 @@
+"""Write docs/reference/ from what the code itself says; `--check` only compares, for CI.
+
+Python names and errors come from docstrings and signatures, commands from the command line's own help, endpoints from
+the one table that server and clients are made from. Nothing is kept twice, so nothing can be out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+_NOTE = "<!-- Written by scripts/make_reference.py (`make fix`); edit the code, not this page. -->\n"
+
+#: Packages whose `__all__` is public besides the names of `mlwright` itself.
+PACKAGES = (
+    "mlwright.artifacts.codecs",
+    "mlwright.tracking",
+    "mlwright.pipelines",
+    "mlwright.registry",
+    "mlwright.serving",
+    "mlwright.delivery",
+    "mlwright.monitoring",
+    "mlwright.system",
+    "mlwright.api",
+    "mlwright.testing",
+)
+_SECTIONS = ("Args", "Attributes", "Raises", "Returns", "Yields", "Example", "Examples")
+
+
+def python_page() -> str:
+    """Return the page of Python names: those of `mlwright`, then those of each package."""
+    import mlwright
+
+    out = ["# Python\n", _NOTE]
+    out.append("The names that `import mlwright` gives. Each is loaded when first used.\n")
+    out += [_entry(name, getattr(mlwright, name)) for name in sorted(mlwright.__all__) if not name.startswith("__")]
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        names = [name for name in getattr(module, "__all__", ()) if name not in mlwright.__all__]
+        if names:
+            out.append(f"## Package `{package}`\n\n{markdown(inspect.getdoc(module) or '')}\n")
+            out += [_entry(name, getattr(module, name)) for name in sorted(names)]
+    return "\n".join(out)
+
+
+def _entry(name: str, value: Any) -> str:
+    """Return the section of one name: signature, docstring, and a class's public methods."""
+    if inspect.ismodule(value):
+        return f"### `{name}`\n\n{_first_paragraph(inspect.getdoc(value) or '')} See [errors](errors.md).\n"
+    if not callable(value):
+        return f"### `{name}`\n\nA constant: `{value!r}`.\n"
+    out = [f"### `{name}`\n\n```text\n{name}{signature(value)}\n```\n\n{markdown(inspect.getdoc(value) or '')}\n"]
+    if inspect.isclass(value):
+        for method_name, method in _methods(value):
+            text = markdown(inspect.getdoc(method) or "")
+            shown = "" if isinstance(method, property) else signature(method)
+            out.append(f"#### `{name}.{method_name}{shown}`\n\n{text}\n")
+    return "\n".join(out)
+
+
+def _methods(cls: type) -> Iterator[tuple[str, Any]]:
+    for name, member in vars(cls).items():
+        function = member.__func__ if isinstance(member, classmethod | staticmethod) else member
+        if name.startswith("_") or not (inspect.isfunction(function) or isinstance(function, property)):
+            continue
+        if inspect.getdoc(function):
+            yield name, function
+
+
+def signature(value: Any) -> str:
+    """Return a callable's signature as it would be typed, one parameter a line when it is long."""
+    try:
+        found = inspect.signature(value)
+    except (TypeError, ValueError):
+        return "(...)"
+    parameters = [
+        parameter.replace(annotation=_unquoted(parameter.annotation))
+        for parameter in found.parameters.values()
+        if parameter.name not in ("self", "cls")
+    ]
+    shown = found.replace(parameters=parameters, return_annotation=_unquoted(found.return_annotation))
+    text = str(shown).replace("mlwright.", "")
+    # The address of a default (a function, a sentinel) differs from run to run.
+    text = re.sub(r"<(?:function|object|class) ?([\w.]*)[^>]*>", r"\1", text)
+    return text if len(text) <= 100 else _broken(text)
+
+
+class _Text:
+    """Shows as its text, where a plain string would show its quotes."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _unquoted(annotation: Any) -> Any:
+    return _Text(annotation.replace("'", "")) if isinstance(annotation, str) else annotation
+
+
+def _broken(text: str) -> str:
+    """Break a long signature at the commas of its own level."""
+    out, depth = list[str](), 0
+    for character in text:
+        depth += character in "([{"
+        depth -= character in ")]}"
+        if character == ")" and depth == 0 and "\n" in "".join(out):
+            out.append(",\n")
+        out.append(character)
+        if (character == "(" and depth == 1 and len(out) == 1) or (character == "," and depth == 1):
+            out.append("\n   ")
+    return "".join(out).replace("(\n   ", "(\n    ", 1)
+
+
+def markdown(docstring: str) -> str:
+    """Return a Google docstring as Markdown: its sections become lists, its example a code block."""
+    out: list[str] = []
+    for section, lines in _sections(docstring):
+        if not section:
+            out.append("\n".join(lines).strip())
+        elif section.startswith("Example"):
+            out.append("```text\n" + "\n".join(lines).strip("\n") + "\n```")
+        elif section in ("Returns", "Yields"):
+            out.append(f"**{section}** " + " ".join(line.strip() for line in lines).strip())
+        else:
+            out.append(f"**{section}**\n\n" + "\n".join(_items(lines)))
+    return "\n\n".join(part for part in out if part)
+
+
+def _sections(docstring: str) -> Iterator[tuple[str, list[str]]]:
+    section, lines = "", list[str]()
+    for line in docstring.splitlines():
+        title = line.removesuffix(":")
+        if line.endswith(":") and title in _SECTIONS:
+            yield section, lines
+            section, lines = title, []
+        elif section and line and not line.startswith(" "):
+            yield section, lines
+            section, lines = "", [line]
+        else:
+            lines.append(line.removeprefix("    ") if section else line)
+    yield section, lines
+
+
+def _items(lines: list[str]) -> Iterator[str]:
+    """Join the lines of each `name: text` of a section and return them as list items."""
+    items: list[str] = []
+    for line in lines:
+        if not line.strip():
+            continue
+        if line.startswith(" ") and items:
+            items[-1] += " " + line.strip()
+        else:
+            items.append(line.strip())
+    for item in items:
+        name, mark, text = item.partition(": ")
+        yield f"- `{name}`: {text}" if mark else f"- {item}"
+
+
+def _first_paragraph(text: str) -> str:
+    return " ".join(text.split("\n\n", 1)[0].split())
+
+
+def http_page() -> str:
+    """Return the page of HTTP endpoints, grouped by noun."""
+    from mlwright.api.endpoint import PREFIX
+    from mlwright.api.table import ENDPOINTS
+
+    out = ["# HTTP API\n", _NOTE]
+    out.append(
+        f"Every endpoint is below `{PREFIX}`. The same rows make the server's routes, its OpenAPI document\n"
+        "(`/openapi.json`), and both clients: `call` in this process and `Client` over HTTP. GET reads and takes its\n"
+        "fields from the path and the query; POST changes and takes the rest of them as JSON. Models are served below\n"
+        "`/v2` by the Open Inference Protocol.\n"
+    )
+    noun = ""
+    for endpoint in ENDPOINTS:
+        if endpoint.noun != noun:
+            noun = endpoint.noun
+            out.append(f"## {noun}\n")
+        out.append(f"### `{endpoint.name}`\n\n`{endpoint.method} {PREFIX}{endpoint.path}`\n\n{endpoint.summary}\n")
+        rows = [_field(field, endpoint.path_fields) for field in msgspec.structs.fields(endpoint.input)]
+        if rows:
+            out.append("| field | type | default | where |\n| --- | --- | --- | --- |\n" + "\n".join(rows) + "\n")
+        out.append(f"Answers `{_type_name(endpoint.output)}`. Needs the permission `{endpoint.scope}`.\n")
+    return "\n".join(out)
+
+
+def _field(field: msgspec.structs.FieldInfo, path_fields: tuple[str, ...]) -> str:
+    if field.default is not msgspec.NODEFAULT:
+        default = f"`{field.default!r}`"
+    else:
+        default = "required" if field.default_factory is msgspec.NODEFAULT else "empty"
+    where = "path" if field.name in path_fields else ""
+    type_name = _type_name(field.type).replace("|", "\\|")
+    return f"| `{field.name}` | `{type_name}` | {default} | {where} |"
+
+
+def _type_name(type_: Any) -> str:
+    """Return a type as one writes it, without the modules it comes from."""
+    if type_ in (None, type(None)):
+        return "None"
+    origin, arguments = typing.get_origin(type_), typing.get_args(type_)
+    if origin is typing.Annotated:
+        return _type_name(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(_type_name(argument) for argument in arguments)
+    if origin is typing.Literal:
+        return " | ".join(repr(argument) for argument in arguments)
+    name = str(getattr(origin or type_, "__name__", type_))
+    inner = ", ".join("..." if argument is ... else _type_name(argument) for argument in arguments)
+    return f"{name}[{inner}]" if inner else name
+
+
+def errors_page() -> str:
+    """Return the page of errors: the tree, then what each one means."""
+    from mlwright import errors
+
+    out = ["# Errors\n", _NOTE, _tree(inspect.getdoc(errors) or "")]
+    out.append("| code | class | exit code | HTTP status | meaning |\n| --- | --- | --- | --- | --- |")
+    found = [value for value in vars(errors).values() if inspect.isclass(value)]
+    for cls in [value for value in found if issubclass(value, errors.MlwrightError)]:
+        meaning = _first_paragraph(inspect.getdoc(cls) or "")
+        out.append(f"| `{cls.code}` | `{cls.__name__}` | {cls.exit_code} | {cls.http_status} | {meaning} |")
+    return "\n".join(out) + "\n"
+
+
+def _tree(docstring: str) -> str:
+    """Return a module docstring whose indented drawing becomes a block of text."""
+    out: list[str] = []
+    inside = False
+    for line in docstring.splitlines():
+        indented = line.startswith("    ")
+        if indented != inside and (indented or line.strip()):
+            out += ["", "```text"] if indented else ["```", ""]
+            inside = indented
+        out.append(line.removeprefix("    "))
+    text = "\n".join(out)
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"\n+```\n", "\n```\n", text)) + "\n"
+
+
+def cli_page() -> str:
+    """Return the page of commands, from the command line's own help."""
+    from mlwright.cli.main import application
+
+    text = application().generate_docs(heading_level=1, usage_name="mlwright")
+    _, _, rest = text.partition("\n")
+    return f"# Command line\n\n{_NOTE}{re.sub(r'^```console$', '```text', rest, flags=re.MULTILINE).rstrip()}\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "python.md": python_page,
+    "cli.md": cli_page,
+    "http.md": http_page,
+    "errors.md": errors_page,
+}
+
+
+def outdated(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Go through the pages that differ from what the code says: name, text that is there, text that should be."""
+    for name, make in PAGES.items():
+        path = folder / name
+        present, wanted = path.read_text() if path.exists() else "", make()
+        if present != wanted:
+            yield name, present, wanted
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the pages, or with `--check` return 1 when one is out of date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a page is out of date")
+    options = parser.parse_args(argv)
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    found = list(outdated(REFERENCE))
+    for name, present, wanted in found:
+        if options.check:
+            print(f"  docs/reference/{name} is out of date (make fix):")
+            print("\n".join(list(difflib.unified_diff(present.splitlines(), wanted.splitlines(), lineterm=""))[2:12]))
+        else:
+            (REFERENCE / name).write_text(wanted)
+            print(f"docs/reference/{name}")
+    return 1 if options.check and found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
