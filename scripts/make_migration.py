@@ -1,0 +1,70 @@
+"""Write the first migration anew from the schema: `python scripts/make_migration.py` after a change of a table.
+
+Only before the first release: from then on a change of the schema is a new migration, written by hand, and this script
+goes. The migration names plain SQL types, not this package's, so that it stays what it was when they change.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.autogenerate import produce_migrations, render_python_code
+from alembic.migration import MigrationContext
+
+from mlwright.ledger.migrate import MIGRATIONS
+from mlwright.ledger.schema import metadata
+from mlwright.ledger.schema.types import Json, Moment, Real
+
+TARGET = MIGRATIONS / "versions" / "0001_first.py"
+PLAIN = {Moment: "sa.BigInteger()", Json: "sa.Text()", Real: "sa.Double()"}
+FRAME = '''"""The first schema. Written by scripts/make_migration.py."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create all tables."""
+{body}
+'''
+
+
+def main() -> int:
+    """Write the file; with `--check`, only tell whether it is up to date."""
+    written = source()
+    if "--check" in sys.argv:
+        if TARGET.exists() and TARGET.read_text(encoding="utf-8") == written:
+            return 0
+        print(f"{TARGET} is not what the schema says; run python scripts/make_migration.py", file=sys.stderr)
+        return 1
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(written, encoding="utf-8")
+    print(TARGET)
+    return 0
+
+
+def source() -> str:
+    """Return the text of the migration that creates exactly the schema."""
+    with sa.create_engine("sqlite://").connect() as connection:
+        options = {"target_metadata": metadata, "render_item": _render, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        script = produce_migrations(context, metadata)
+        body = render_python_code(script.upgrade_ops, render_item=_render, migration_context=context)
+    kept = [line for line in body.splitlines() if not line.strip().startswith("###")]
+    text = FRAME.format(body="\n".join(kept))
+    command = [sys.executable, "-m", "ruff", "format", "--quiet", "--stdin-filename", "0001_first.py", "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+
+def _render(kind: str, item: Any, _context: Any) -> str | bool:
+    return PLAIN.get(type(item), False) if kind == "type" else False
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
