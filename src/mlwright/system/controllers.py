@@ -8,7 +8,8 @@ from datetime import datetime
 from mlwright import delivery, monitoring
 from mlwright.core.clock import ReplayClock
 from mlwright.project import Project
-from mlwright.system import intake, promotion
+from mlwright.system import intake
+from mlwright.system.promotion import Promotion
 from mlwright.system.values import System
 from mlwright.system.work import Work
 
@@ -37,14 +38,15 @@ class Controllers:
         self._actions: list[str] = []
         self._on_action = on_action
         self._work = [Work(project, system, self._say) for system in systems]
+        self._promotion = [Promotion(project, system, self._say) for system in systems]
 
     def settle(self) -> list[str]:
         """Do everything that is due; return one sentence for each thing done."""
         self._actions = []
         for _ in range(_MOST_ROUNDS):
             before = len(self._actions)
-            for system, work in zip(self._systems, self._work, strict=True):
-                self._round(system, work)
+            for system, work, promotion in zip(self._systems, self._work, self._promotion, strict=True):
+                self._round(system, work, promotion)
             if len(self._actions) == before:
                 break
         return self._actions
@@ -59,14 +61,13 @@ class Controllers:
         for work in self._work:
             work.close()
 
-    def _round(self, system: System, work: Work) -> None:
+    def _round(self, system: System, work: Work, promotion: Promotion) -> None:
         project = self._project
         for firing in intake.take_due(project, system) + intake.take_events(project, system):
             self._say(f"{firing.source} fired: {firing.reason}")
         if work.take_open() and isinstance(project.clock, ReplayClock):
             work.wait()
-        for sentence in promotion.consider(project, system):
-            self._say(sentence)
+        promotion.consider()
         for sentence in delivery.look_all(project, system.deployment.name):
             self._say(sentence)
         for sentence in monitoring.evaluate_due(project, system.deployment.name):
