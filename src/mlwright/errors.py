@@ -22,6 +22,7 @@ and it also inherits the builtin exception it refines, so `except LookupError` c
     │   │   ├── SchemaTooNew           schema-too-new      exit 9    http 409
     │   │   └── PortInUse              port-in-use         exit 9    http 409   OSError
     │   ├── IntegrityError             integrity           exit 1    http 500
+    │   ├── ModelFailed                model-failed        exit 1    http 500
     │   ├── StepFailed                 step-failed         exit 1    http 500
     │   └── RunFailed                  run-failed          exit 1    http 500
     └── Transient                      (trying again may help)
@@ -216,6 +217,12 @@ class IntegrityError(Permanent):
     """Stored bytes no longer match the digest that names them."""
 
     code = "integrity"
+
+
+class ModelFailed(Permanent):
+    """The version that answers for a deployment raised, or gave no finite number."""
+
+    code = "model-failed"
 
 
 class StepFailed(Permanent):

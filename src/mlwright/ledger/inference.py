@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mlwright.ledger.conflicts import insert_or_keep
 from mlwright.ledger.schema import labels, prediction_batches, predictions
 from mlwright.ledger.store import Transaction
 
@@ -55,7 +56,7 @@ def add_batch(tx: Transaction, row: BatchRow) -> bool:
 def add_predictions(tx: Transaction, deployment: str, ids: Sequence[str], at: datetime) -> None:
     """Index the predictions of a batch; an id that is known already stays with its first prediction."""
     rows = [{"deployment": deployment, "prediction_id": id_, "at": at} for id_ in ids]
-    tx.execute(_insert(tx, predictions).on_conflict_do_nothing(), rows)
+    insert_or_keep(tx, predictions, rows)
 
 
 def find_batch(connection: sa.Connection, deployment: str, request_id: str) -> BatchRow | None:
@@ -117,7 +118,7 @@ def labels_between(
     )
     if known_by is not None:
         query = query.where(table.at <= known_by)
-    return {id_: value for id_, value in connection.execute(query)}
+    return {row.prediction_id: row.value for row in connection.execute(query)}
 
 
 def add_labels(tx: Transaction, deployment: str, rows: list[LabelRow]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from mlwright.core.ids import new_id
 from mlwright.ledger.schema import aliases, gate_results, model_versions, models
@@ -80,15 +81,12 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-def claim_model(tx: Transaction, name: str, description: str) -> bool:
+def claim_model(tx: Transaction, name: str) -> bool:
     """Make sure that a model exists, and hold it until the transaction ends; return whether it was created."""
-    row = tx.execute(sa.select(models.c.description).where(models.c.name == name).with_for_update()).one_or_none()
-    if row is None:
-        tx.execute(sa.insert(models).values(name=name, description=description, created_at=tx.now))
-        return True
-    if description and description != row.description:
-        tx.execute(sa.update(models).where(models.c.name == name).values(description=description))
-    return False
+    row = {"name": name, "description": "", "created_at": tx.now}
+    created = tx.execute(_insert(tx, models).on_conflict_do_nothing(), row).rowcount
+    tx.execute(sa.select(models.c.name).where(models.c.name == name).with_for_update())
+    return bool(created)
 
 
 def next_version(connection: sa.Connection, model: str) -> int:
@@ -195,6 +193,10 @@ def gate_rows(connection: sa.Connection, model: str, version: int | None = None)
     if version is not None:
         query = query.where(gate_results.c.version == version)
     return _gates(connection, query.order_by(gate_results.c.at, gate_results.c.id))
+
+
+def _insert(tx: Transaction, table: sa.Table) -> Any:
+    return (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def _values(row: msgspec.Struct) -> dict[str, Any]:

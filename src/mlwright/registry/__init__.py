@@ -1,0 +1,62 @@
+"""The registry: models, their versions, the aliases that point at them, and the gates that judge them.
+
+`register.py` adds a version, `versions.py` finds versions and moves aliases, `flavours.py` loads them, `gates.py`
+judges them. Modules that need NumPy (`predictor.py`, `judging.py`, `bootstrap.py`, `losses.py`) are imported only when
+a model is really used.
+"""
+
+from mlwright.registry.evaluations import load_evaluation
+from mlwright.registry.flavours import load_model, load_predictor, load_profile
+from mlwright.registry.gates import (
+    BeatsBaseline,
+    BeatsChampion,
+    Evaluation,
+    Gate,
+    MetricThreshold,
+    Verdict,
+    evaluate_gates,
+    verdicts_on,
+)
+from mlwright.registry.register import register_model
+from mlwright.registry.values import Column, ModelVersion, Signature
+from mlwright.registry.versions import (
+    alias_history,
+    find,
+    get_model,
+    get_version,
+    models,
+    move_alias,
+    set_alias,
+    version_at,
+    versions,
+    versions_of_run,
+)
+
+__all__ = [
+    "BeatsBaseline",
+    "BeatsChampion",
+    "Column",
+    "Evaluation",
+    "Gate",
+    "MetricThreshold",
+    "ModelVersion",
+    "Signature",
+    "Verdict",
+    "alias_history",
+    "evaluate_gates",
+    "find",
+    "get_model",
+    "get_version",
+    "load_evaluation",
+    "load_model",
+    "load_predictor",
+    "load_profile",
+    "models",
+    "move_alias",
+    "register_model",
+    "set_alias",
+    "verdicts_on",
+    "version_at",
+    "versions",
+    "versions_of_run",
+]

@@ -1,0 +1,182 @@
+"""Finding models and versions, and moving the aliases that point at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from mlwright.errors import InvalidUsage, NotFound, did_you_mean
+from mlwright.ledger import Transaction
+from mlwright.ledger import registry as rows
+from mlwright.ledger.registry import AliasRow, ModelRow
+from mlwright.registry.values import ModelVersion, check_alias, version_of
+
+if TYPE_CHECKING:
+    from mlwright.project import Project
+
+
+def models(project: Project) -> list[ModelRow]:
+    """Return all registered models by name, each with its newest version and its aliases."""
+    with project.ledger.read() as connection:
+        return rows.list_models(connection)
+
+
+def get_model(project: Project, name: str) -> ModelRow:
+    """Return one registered model.
+
+    Raises:
+        NotFound: There is none of this name.
+    """
+    with project.ledger.read() as connection:
+        return _model(connection, name)
+
+
+def versions(project: Project, model: str, *, limit: int = 1000) -> list[ModelVersion]:
+    """Return the versions of a model, newest first.
+
+    Raises:
+        NotFound: There is no such model.
+    """
+    with project.ledger.read() as connection:
+        _model(connection, model)
+        return [version_of(row) for row in rows.list_versions(connection, model, limit=limit)]
+
+
+def versions_of_run(project: Project, run_id: str) -> list[ModelVersion]:
+    """Return the versions that a run registered, newest first."""
+    with project.ledger.read() as connection:
+        return [version_of(row) for row in rows.list_versions(connection, run_id=run_id)]
+
+
+def get_version(project: Project, ref: str) -> ModelVersion:
+    """Return the version that a reference names.
+
+    Args:
+        project: Where to look.
+        ref: `name/3`, `name@prod`, `name@latest`, or `name` (the newest).
+
+    Raises:
+        NotFound: The model, version or alias doesn't exist; the error names those that do.
+        InvalidUsage: The text is no reference.
+    """
+    with project.ledger.read() as connection:
+        return find(connection, ref)
+
+
+def find(connection: sa.Connection, ref: str) -> ModelVersion:
+    """Return the version that a reference names, read in a connection's transaction; see `get_version`."""
+    name, mark, which = _split(ref)
+    model = _model(connection, name)
+    if mark == "/":
+        if not which.isdecimal():
+            raise InvalidUsage(f"'{ref}' names no version.", fix=f"write {name}/{model.latest}, or {name}@<alias>")
+        return _version(connection, model, int(which))
+    if which in ("", "latest"):
+        if not model.latest:
+            raise NotFound(f"model '{name}' has no version.", fix="register one: mlwright.register_model(...)")
+        return _version(connection, model, model.latest)
+    return _aliased(connection, model, which)
+
+
+def set_alias(project: Project, model: str, alias: str, version: int, *, actor: str, reason: str) -> ModelVersion:
+    """Let an alias point at a version from now on.
+
+    Returns:
+        The version.
+
+    Raises:
+        NotFound: There is no such model or version.
+        InvalidDefinition: The alias isn't a name that an alias can have.
+    """
+    with project.ledger.write(actor) as tx:
+        return move_alias(tx, model, alias, version, reason=reason)
+
+
+def move_alias(tx: Transaction, model: str, alias: str, version: int, *, reason: str) -> ModelVersion:
+    """Let an alias point at a version as a part of a larger change; see `set_alias`. Setting it again does nothing."""
+    check_alias(alias)
+    found = _version(tx.connection, _model(tx.connection, model), version)
+    before = rows.point_alias(tx, model, alias, version, reason=reason)
+    if before != version:
+        tx.emit("alias.set", found.subject, model=model, alias=alias, version=version, before=before, reason=reason)
+    return found
+
+
+def alias_history(project: Project, model: str, alias: str | None = None) -> list[AliasRow]:
+    """Return what a model's aliases (or one of them) ever pointed at, newest first.
+
+    Raises:
+        NotFound: There is no such model.
+    """
+    with project.ledger.read() as connection:
+        _model(connection, model)
+        return rows.alias_rows(connection, model, alias)
+
+
+def version_at(project: Project, model: str, alias: str, at: datetime) -> ModelVersion | None:
+    """Return the version that an alias pointed at at a moment, None when it wasn't set then.
+
+    Raises:
+        NotFound: There is no such model.
+    """
+    with project.ledger.read() as connection:
+        known = _model(connection, model)
+        held = rows.alias_rows(connection, model, alias, at=at)
+        return _version(connection, known, held[0].version) if held else None
+
+
+def _split(ref: str) -> tuple[str, str, str]:
+    for mark in ("@", "/"):
+        name, found, which = ref.partition(mark)
+        if found:
+            if not name or not which:
+                raise InvalidUsage(f"'{ref}' names no version.", fix="write name/3, name@alias or name@latest")
+            return name, mark, which
+    return ref, "", ""
+
+
+def _model(connection: sa.Connection, name: str) -> ModelRow:
+    found = rows.list_models(connection, name)
+    if found:
+        return found[0]
+    known = [row.name for row in rows.list_models(connection)]
+    raise NotFound(
+        f"there is no model '{name}'.",
+        why="no model was registered yet" if not known else None,
+        fix=did_you_mean(name, known) or "register one: mlwright.register_model(...)",
+        known=known[:20],
+    )
+
+
+def _version(connection: sa.Connection, model: ModelRow, version: int) -> ModelVersion:
+    # SQLite's integers end at 64 bits; no model has that many versions.
+    row = rows.find_version(connection, model.name, version) if version <= model.latest else None
+    if row is None:
+        known = [entry.version for entry in rows.list_versions(connection, model.name, limit=10)]
+        raise NotFound(
+            f"model '{model.name}' has no version {version}.",
+            why=f"versions: {_listed(sorted(known))}",
+            fix=f"mlwright models show {model.name}",
+            known=known,
+        )
+    return version_of(row)
+
+
+def _aliased(connection: sa.Connection, model: ModelRow, alias: str) -> ModelVersion:
+    if alias in model.aliases:
+        return _version(connection, model, model.aliases[alias])
+    known = sorted(entry.version for entry in rows.list_versions(connection, model.name, limit=10))
+    hint = did_you_mean(alias, list(model.aliases)) if model.aliases else ""
+    raise NotFound(
+        f"model '{model.name}' has no alias '{alias}'.",
+        why=f"alias '{alias}' was never set (versions: {_listed(known)})",
+        fix=hint or f"mlwright models alias {model.name} {alias} {model.latest}",
+        known=list(model.aliases),
+    )
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(str(number) for number in numbers) or "none"
