@@ -21,6 +21,9 @@ _SCHEMA = "schema.json"
 # Whether two of these are one object or two equal ones can't be seen from outside, and differs between equal models.
 _WITHOUT_IDENTITY = frozenset({"JsonNode", "TypeNode", "FunctionNode", "TupleNode", "SliceNode"})
 
+# Gradient boosting on categories holds its input check as a partial function; what a partial calls is judged by itself.
+_HARMLESS = frozenset({"functools.partial", "sklearn.utils.validation.check_array"})
+
 
 class SkopsCodec:
     """A scikit-learn estimator or pipeline."""
@@ -113,7 +116,7 @@ def _rename(schema: dict[str, Any], names: dict[str, str]) -> None:
 def _trusted(sio: Any, data: bytes, subject: str) -> list[str]:
     """Return the types beyond skops's own list that a file needs, if all of them are scikit-learn's own classes."""
     needed: list[str] = sio.get_untrusted_types(data=data)
-    foreign = [name for name in needed if not _is_class_of_sklearn(name)]
+    foreign = [name for name in needed if name not in _HARMLESS and not _is_class_of_sklearn(name)]
     if foreign:
         raise TypeMismatch(
             f"the estimator {subject} holds types that are not trusted.",
