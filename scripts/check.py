@@ -18,6 +18,7 @@ PARTS: dict[str, list[str]] = {
     "types": [f"{_BIN}/mypy"],
     "layers": [f"{_BIN}/lint-imports", "--no-cache"],
     "sizes": [_PYTHON, "scripts/sizes.py"],
+    "habits": [_PYTHON, "scripts/habits.py"],
     "words": [_PYTHON, "scripts/words.py"],
     "lock": [_PYTHON, "scripts/locked.py"],
     "weight": [_PYTHON, "scripts/weight.py"],
