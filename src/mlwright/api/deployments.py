@@ -125,7 +125,7 @@ class ChangeDeployment(Act, frozen=True, kw_only=True):
     deployment: str
 
 
-class SendFeedback(Input, frozen=True, kw_only=True):
+class SendFeedback(Act, frozen=True, kw_only=True):
     """Outcomes that became known.
 
     Attributes:
@@ -199,10 +199,10 @@ def abort_rollout(project: Project, given: ChangeDeployment) -> Deployment:
 
 def send_feedback(project: Project, given: SendFeedback) -> Feedback:
     """Record outcomes; sending the same ones again changes nothing."""
-    from mlwright.serving import labels
+    from mlwright import serving
 
     show_deployment(project, ShowDeployment(deployment=given.deployment))
-    counts = labels.record_labels(project, given.deployment, given.labels, given.at or project.clock.now())
+    counts = serving.record_labels(project, given.deployment, given.labels, given.at, actor=acting(project, given))
     return msgspec.convert(counts, Feedback, from_attributes=True)
 
 

@@ -48,4 +48,6 @@ def the_one(noun: str, text: str, known: Sequence[Found]) -> Found:
 
 def not_found(noun: str, name: str, known: Sequence[str]) -> NotFound:
     """Return the error for a name that nothing has."""
-    return NotFound(f"{noun} '{name}' does not exist.", fix=did_you_mean(name, list(known)) or f"there is no {noun} yet")
+    return NotFound(
+        f"{noun} '{name}' does not exist.", fix=did_you_mean(name, list(known)) or f"there is no {noun} yet"
+    )

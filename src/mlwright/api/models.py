@@ -183,9 +183,12 @@ def show_model(project: Project, given: ShowModel) -> ModelDetail:
 def show_version(project: Project, given: ShowVersion) -> Version:
     """Return one version."""
     from mlwright import registry
+    from mlwright.ledger import registry as repository
 
     mark = "/" if given.version.isdigit() else "@"
-    return _version(registry.get_version(project, f"{given.model}{mark}{given.version}"))
+    with project.ledger.read() as connection:
+        found = registry.find(connection, f"{given.model}{mark}{given.version}")
+        return _version(repository.find_version(connection, found.model, found.version))
 
 
 def show_history(project: Project, given: ShowHistory) -> Page[AliasStretch]:

@@ -107,9 +107,7 @@ def list_rollouts(project: Project, given: ListRollouts) -> Page[Rollout]:
     from mlwright.ledger import delivery
 
     with project.ledger.read() as connection:
-        rows = delivery.list_rollouts(
-            connection, deployment=given.deployment, status=given.status, limit=given.limit
-        )
+        rows = delivery.list_rollouts(connection, deployment=given.deployment, status=given.status, limit=given.limit)
     return Page(items=[_rollout(row) for row in rows])
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mlwright.api.endpoint import DEFAULT_LIMIT, Endpoint, Input, Limit, Page
+from mlwright.api.finding import not_found
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -116,6 +117,20 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     versions: list[str]
 
 
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of a metric.
+
+    Attributes:
+        step: Place on the metric's axis.
+        value: The value; None for what isn't a finite number.
+        at: When it was logged.
+    """
+
+    step: int
+    value: float | None
+    at: datetime
+
+
 class ListRuns(Input, frozen=True, kw_only=True):
     """Which runs to list.
 
@@ -144,52 +159,75 @@ class ShowRun(Input, frozen=True, kw_only=True):
     run: str
 
 
+class ListPoints(Input, frozen=True, kw_only=True):
+    """Which metric.
+
+    Attributes:
+        run: Id of the run, a part of it, or `@latest`.
+        metric: Name of the metric.
+    """
+
+    run: str
+    metric: str
+
+
 def list_runs(project: Project, given: ListRuns) -> Page[Run]:
     """Return one page of runs, newest first."""
     from mlwright.ledger import runs
 
     with project.ledger.read() as connection:
-        rows = runs.list_runs(
-            connection,
-            experiment=given.experiment,
-            pipeline=given.pipeline,
-            status=given.status,
-            before=given.cursor,
-            limit=given.limit + 1,
-        )
+        where = runs.RunFilter(experiment=given.experiment, pipeline=given.pipeline, status=given.status)
+        rows = runs.list_runs(connection, where, before=given.cursor, limit=given.limit + 1)
     items = [_run(row) for row in rows[: given.limit]]
     return Page(items=items, next=items[-1].id if len(rows) > given.limit else None)
 
 
 def show_run(project: Project, given: ShowRun) -> RunDetail:
     """Return one run with everything that belongs to it."""
-    from mlwright.ledger import registry, runs
+    from mlwright.ledger import registry, runs, steps, tracked
 
     with project.ledger.read() as connection:
         row = runs.find_run(connection, given.run)
+        versions = registry.list_versions(connection, run_id=row.id)
         return RunDetail(
             run=_run(row),
             arguments=row.arguments,
             error=row.error,
-            params=runs.params_of(connection, row.id),
-            metrics={key: _number(value) for key, value in runs.last_metrics(connection, row.id).items()},
-            tags=runs.tags_of(connection, row.id),
-            steps=[_as(step, StepRun) for step in runs.step_runs_of(connection, row.id)],
-            outputs=[_as(output, Output) for output in runs.outputs_of(connection, row.id)],
-            artifacts=[_as(artifact, Output) for artifact in runs.artifacts_of(connection, row.id)],
-            versions=[f"{version.model}/{version.version}" for version in registry.list_versions(connection, run_id=row.id)],
+            params=tracked.params_of(connection, row.id),
+            metrics={key: _finite(value) for key, value in tracked.last_metrics(connection, row.id).items()},
+            tags=tracked.tags_of(connection, row.id),
+            steps=[
+                msgspec.convert(step, StepRun, from_attributes=True) for step in steps.step_runs_of(connection, row.id)
+            ],
+            outputs=[
+                _output(step, output) for step, made in steps.outputs_of(connection, row.id).items() for output in made
+            ],
+            artifacts=[_output(artifact.step, artifact) for artifact in tracked.artifacts_of(connection, row.id)],
+            versions=[f"{version.model}/{version.version}" for version in versions],
         )
+
+
+def list_points(project: Project, given: ListPoints) -> Page[Point]:
+    """Return every value of one metric of a run, along its axis."""
+    from mlwright.ledger import runs, tracked
+
+    with project.ledger.read() as connection:
+        run_id = runs.find_run(connection, given.run).id
+        found = tracked.metric_history(connection, run_id, given.metric)
+        if not found:
+            raise not_found("metric", given.metric, list(tracked.last_metrics(connection, run_id)))
+    return Page(items=[Point(step=point.step, value=_finite(point.value), at=point.at) for point in found])
 
 
 def _run(row: Any) -> Run:
     return msgspec.convert(row, Run, from_attributes=True)
 
 
-def _as(row: Any, shape: type[Any]) -> Any:
-    return msgspec.convert(row, shape, from_attributes=True)
+def _output(step: str, made: Any) -> Output:
+    return Output(step=step, name=made.name, digest=made.digest, codec=made.codec, size_bytes=made.size_bytes)
 
 
-def _number(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
@@ -211,5 +249,14 @@ ENDPOINTS = (
         input=ShowRun,
         output=RunDetail,
         function=show_run,
+    ),
+    Endpoint(
+        name="runs.metric",
+        method="GET",
+        path="/runs/{run}/metrics/{metric}",
+        summary="List every value of one metric of a run, along its axis.",
+        input=ListPoints,
+        output=Page[Point],
+        function=list_points,
     ),
 )

@@ -1,0 +1,155 @@
+"""`mlwright runs`: what was run and how it went."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import App
+
+from mlwright.cli.context import NONE, Options, connected
+from mlwright.cli.output import (
+    Column,
+    facts,
+    moment,
+    number,
+    print_fields,
+    print_heading,
+    print_items,
+    print_json,
+    print_line,
+    print_table,
+    say,
+    span,
+)
+from mlwright.core.ids import short
+
+if TYPE_CHECKING:
+    from mlwright.api.runs import Run, RunDetail
+
+app = App(name="runs", help="Runs: what was run and how it went. Alone: `runs ls`.")
+
+_COLUMNS: list[Column] = [
+    ("RUN", lambda run: short(run.id)),
+    ("NAME", lambda run: run.pipeline or run.name),
+    ("STATUS", lambda run: run.status),
+    ("STARTED", lambda run: moment(run.created_at)),
+    ("TOOK", lambda run: span(run.duration_s)),
+    ("BY", lambda run: run.actor),
+]
+_ENDED = ("succeeded", "failed", "cancelled")
+
+
+@app.default
+@app.command
+def ls(
+    *,
+    experiment: str | None = None,
+    pipeline: str | None = None,
+    status: str | None = None,
+    limit: int = 20,
+    options: Options = NONE,
+) -> None:
+    """List runs, newest first.
+
+    Args:
+        experiment: Only of this experiment.
+        pipeline: Only of this pipeline.
+        status: Only of this status: running, succeeded, failed or cancelled.
+        limit: How many at most.
+    """
+    with connected(options) as client:
+        page = client.call("runs.list", experiment=experiment, pipeline=pipeline, status=status, limit=limit)
+    print_items(page.items, _COLUMNS, as_json=options.json, next_page=page.next)
+    if not page.items and not options.json:
+        say("no runs yet; start one with: mlwright run FILE.py:PIPELINE")
+
+
+@app.command
+def show(run: str, /, *, options: Options = NONE) -> None:
+    """Show a run with its steps, what it logged and what it made.
+
+    Args:
+        run: Id, the end of it, or @latest.
+    """
+    with connected(options) as client:
+        detail = client.call("runs.show", run=run)
+    if options.json:
+        print_json(item=detail)
+    else:
+        _print_detail(detail)
+
+
+@app.command
+def watch(run: str = "@latest", /, *, options: Options = NONE) -> int:
+    """Follow a run until it is over; the exit code is 1 when it fails.
+
+    Args:
+        run: Id, the end of it, or @latest.
+    """
+    with connected(options) as client:
+        told: set[tuple[str, str]] = set()
+        detail = client.call("runs.show", run=run)
+        run_id = detail.run.id
+        while True:
+            for step in detail.steps:
+                if (step.id, step.status) not in told:
+                    told.add((step.id, step.status))
+                    print_line(f"{step.step}  {step.status}  {step.reason}".rstrip())
+            if detail.run.status in _ENDED:
+                break
+            time.sleep(0.5)
+            detail = client.call("runs.show", run=run_id)
+    if options.json:
+        print_json(item=detail)
+    else:
+        print_line(f"run {short(run_id)} {detail.run.status}")
+    return 0 if detail.run.status == "succeeded" else 1
+
+
+def _print_detail(detail: RunDetail) -> None:
+    _print_head(detail.run, detail)
+    if detail.steps:
+        print_heading("Steps")
+        rows = [
+            [step.step, step.status, str(step.attempt), span(step.duration_s), _memory(step.usage), step.reason]
+            for step in detail.steps
+        ]
+        print_table(rows, ["STEP", "STATUS", "TRY", "TOOK", "MEMORY", "WHY"])
+    for title, values in (("Parameters", detail.params), ("Tags", detail.tags)):
+        if values:
+            print_heading(title)
+            print_fields(values.items())
+    if detail.metrics:
+        print_heading("Metrics")
+        print_fields((name, number(value)) for name, value in detail.metrics.items())
+    made = [*detail.outputs, *detail.artifacts]
+    if made:
+        print_heading("Made")
+        rows = [[item.step, item.name, item.codec, str(item.size_bytes), item.digest[:19]] for item in made]
+        print_table(rows, ["STEP", "NAME", "CODEC", "BYTES", "DIGEST"])
+
+
+def _print_head(run: Run, detail: RunDetail) -> None:
+    print_fields(
+        [
+            ("run", run.id),
+            ("name", run.pipeline or run.name),
+            ("experiment", run.experiment),
+            ("status", run.status),
+            ("started", moment(run.created_at)),
+            ("took", span(run.duration_s)),
+            ("by", run.actor),
+            ("cause", facts(run.cause or {})),
+            ("arguments", facts(detail.arguments)),
+            ("versions", ", ".join(detail.versions)),
+        ]
+    )
+    if detail.error:
+        print_heading("Error")
+        print_fields([(name, detail.error.get(name)) for name in ("what", "why", "fix")])
+
+
+def _memory(usage: dict[str, Any] | None) -> str:
+    peak = (usage or {}).get("peak_memory_bytes")
+    return "-" if peak is None else f"{peak / 2**20:.0f} MiB"
