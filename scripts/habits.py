@@ -40,6 +40,10 @@ def findings(path: str, text: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_broad(node: ast.ExceptHandler) -> bool:
+    """Tell whether a handler catches everything and keeps it; one that ends by raising it again keeps nothing."""
+    last = node.body[-1]
+    if isinstance(last, ast.Raise) and last.exc is None:
+        return False
     caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
     return any(
         one is None or (isinstance(one, ast.Name) and one.id in ("Exception", "BaseException")) for one in caught

@@ -34,6 +34,7 @@ def test_a_bad_habit_is_found(path: str, text: str, part: str) -> None:
         ("src/run.py", "class Baseline:\n    pass\n"),
         ("src/run.py", "try:\n    pass\nexcept Exception:  # boundary: user code\n    pass\n"),
         ("src/run.py", "try:\n    pass\nexcept ValueError:\n    pass\n"),
+        ("src/run.py", "try:\n    pass\nexcept BaseException:\n    close()\n    raise\n"),
         ("src/run.py", "# A comment in a whole sentence.\nx = 1\n"),
         ("src/run.py", f"class Wide:\n{METHODS}"),
     ],
