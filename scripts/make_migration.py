@@ -56,7 +56,7 @@ def source() -> str:
         context = MigrationContext.configure(connection, opts=options)
         script = produce_migrations(context, metadata)
         body = render_python_code(script.upgrade_ops, render_item=_render, migration_context=context)
-    kept = [line for line in body.splitlines() if not line.strip().startswith("###")]
+    kept = [line for line in body.splitlines() if not line.strip().startswith("# ###")]
     text = FRAME.format(body="\n".join(kept))
     command = [sys.executable, "-m", "ruff", "format", "--quiet", "--stdin-filename", "0001_first.py", "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout

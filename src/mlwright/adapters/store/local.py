@@ -12,9 +12,10 @@ import fcntl
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -32,6 +33,7 @@ from mlwright.errors import (
 )
 
 _CHUNK = 1 << 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _Identity = tuple[int, int, int]
@@ -154,7 +156,8 @@ class LocalStore:
         try:
             self.path(digest)
             with self._faults("stored", digest), self._locked(fcntl.LOCK_SH):
-                os.utime(file)
+                now_ns = time.time_ns()
+                os.utime(file, ns=(now_ns, now_ns))
                 stat = os.stat(file)
         except (NotFound, IntegrityError, PermissionDenied):
             # Gone, damaged, or another user's whose time can't be renewed: stored anew, which replaces it.
@@ -322,4 +325,4 @@ def _identity(stat: os.stat_result) -> _Identity:
 
 
 def _moment(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(nanoseconds / 1e9, UTC)
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
