@@ -23,4 +23,10 @@ ROWS: tuple[Spec, ...] = (
         target="mlwright.adapters.executor.process:ProcessExecutor",
         summary="Each step runs in a process of its own on this machine.",
     ),
+    Spec(
+        port="traffic",
+        name="gateway",
+        target="mlwright.adapters.traffic.gateway:GatewayTraffic",
+        summary="Rows are shared among versions by mlwright's own gateway.",
+    ),
 )

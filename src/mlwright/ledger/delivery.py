@@ -107,6 +107,11 @@ def find_deployment(connection: sa.Connection, name: str) -> DeploymentRow | Non
     return next(iter(_deployments(connection, deployments.c.name == name)), None)
 
 
+def lock_deployment(connection: sa.Connection, name: str) -> None:
+    """Make other writers to this deployment wait until the connection's transaction ends."""
+    connection.execute(sa.select(deployments.c.name).where(deployments.c.name == name).with_for_update())
+
+
 def _deployments(connection: sa.Connection, *conditions: Any) -> list[DeploymentRow]:
     present = sa.and_(traffic.c.deployment == deployments.c.name, traffic.c.to_at.is_(None))
     query = (

@@ -1,0 +1,1 @@
+"""What routes requests to versions."""
