@@ -1,0 +1,200 @@
+"""The training pipeline: features of the year (cached), a fit on a trailing window, a registered version."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlwright import Retry, log_metrics, log_params, pipeline, register_model, step
+from mlwright.monitoring import build_profile
+from mlwright.registry import Column, Evaluation, ModelVersion
+
+from .data import Columns, load_tables
+from .features import CATEGORIES, NUMBERS, build_features
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+MODEL = "flight-delay"
+#: An identifier that requests carry; only a candidate that memorises flights takes it for a feature.
+FLIGHT_NUMBER = "flight_number"
+#: A reference profile needs no more rows than this.
+_PROFILE_ROWS = 20_000
+
+
+class Window(NamedTuple):
+    """Which rows a version is trained and judged on.
+
+    Attributes:
+        training: Row numbers, oldest first.
+        holdout: Row numbers of the newest days, which training leaves out.
+        recent: Row numbers of the 30 days before `as_of`, holdout included.
+        until: End of training.
+    """
+
+    training: NDArray[np.int64]
+    holdout: NDArray[np.int64]
+    recent: NDArray[np.int64]
+    until: datetime
+
+
+@step(retries=Retry(attempts=2), timeout_s=300)
+def flight_features() -> Columns:
+    """Return keys, labels and features of all flights; numbers as float32."""
+    columns = build_features(load_tables())
+    for name in NUMBERS:
+        columns[name] = columns[name].astype(np.float32)
+    return columns
+
+
+@step(timeout_s=300)
+def train(
+    flights: Columns, as_of: str, window_days: int, holdout_days: int, shuffle_labels: bool, memorise_flights: bool
+) -> str:
+    """Fit on the outcomes known at `as_of` and register a version; return its reference, for example flight-delay/3.
+
+    Args:
+        flights: What `flight_features` returns.
+        as_of: ISO 8601 moment; no outcome that became known later is used.
+        window_days: Length of the trailing window.
+        holdout_days: Newest days that are left out of training, for the gate.
+        shuffle_labels: Train on shuffled labels: a candidate that the gate has to refuse.
+        memorise_flights: Take the flight number for a feature and refuse unknown ones: a candidate that looks well
+            offline and fails in production when the schedule changes.
+    """
+    window = select(flights, datetime.fromisoformat(as_of), window_days, holdout_days)
+    log_params(as_of=as_of, window_days=window_days, holdout_days=holdout_days, rows=len(window.training))
+    categories = {name: _distinct(flights, name, window.training) for name in CATEGORIES}
+    if memorise_flights:
+        categories[FLIGHT_NUMBER] = _distinct(flights, FLIGHT_NUMBER, window.recent)
+    label = flights["label"][window.training].astype(np.int64)
+    if shuffle_labels:
+        label = np.random.default_rng(0).permutation(label)
+    model = fit(encode(flights, window.training, categories), label)
+    return _register(flights, window, model, categories).ref
+
+
+@pipeline(name="flights")
+def train_flight_delay(
+    as_of: str,
+    window_days: int = 365,
+    holdout_days: int = 5,
+    shuffle_labels: bool = False,
+    memorise_flights: bool = False,
+) -> str:
+    """Train and register a version on what is known at `as_of`."""
+    return train(
+        flight_features(),
+        as_of=as_of,
+        window_days=window_days,
+        holdout_days=holdout_days,
+        shuffle_labels=shuffle_labels,
+        memorise_flights=memorise_flights,
+    )
+
+
+def select(flights: Columns, as_of: datetime, window_days: int, holdout_days: int) -> Window:
+    """Return the rows whose outcome was known at a moment, split into training and the newest days."""
+    now = int(as_of.timestamp()) // 60
+    until = now - holdout_days * 24 * 60
+    predicted_at = flights["predict_at"].astype(np.int64)
+    known = (flights["label_at"].astype(np.int64) <= now) & ~np.isnan(flights["label"].astype(np.float64))
+    in_window = (predicted_at >= until - window_days * 24 * 60) & (predicted_at < until)
+    return Window(
+        training=np.flatnonzero(known & in_window),
+        holdout=np.flatnonzero(known & (predicted_at >= until)),
+        recent=np.flatnonzero(known & (predicted_at >= now - 30 * 24 * 60)),
+        until=as_of - timedelta(days=holdout_days),
+    )
+
+
+def encode(flights: Columns, rows: NDArray[np.int64], categories: dict[str, list[str]]) -> NDArray[np.float32]:
+    """Return the matrix that the estimator sees: categories by their place in the list, then numbers; NaN: unknown."""
+    names = [*categories, *NUMBERS]
+    matrix = np.empty((len(rows), len(names)), dtype=np.float32)
+    for place, name in enumerate(names):
+        values = flights[name][rows]
+        matrix[:, place] = _places(values, categories[name]) if name in categories else values
+    return matrix
+
+
+def fit(matrix: NDArray[np.float32], label: NDArray[np.int64]) -> HistGradientBoostingClassifier:
+    """Fit the gradient boosting that this example uses throughout."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    model = HistGradientBoostingClassifier(
+        max_iter=120,
+        learning_rate=0.05,
+        max_leaf_nodes=15,
+        min_samples_leaf=200,
+        l2_regularization=10.0,
+        max_bins=127,
+        early_stopping=False,
+        categorical_features=list(range(len(CATEGORIES))),
+        random_state=0,
+    )
+    return model.fit(matrix, label)
+
+
+def frame(flights: Columns, rows: NDArray[np.int64], names: list[str]) -> Columns:
+    """Return some rows as a model's input: unknown texts as None."""
+    columns: Columns = {}
+    for name in names:
+        values = flights[name][rows]
+        columns[name] = np.where(values == "", None, values.astype(object)) if values.dtype.kind == "U" else values
+    return columns
+
+
+def _register(
+    flights: Columns, window: Window, model: HistGradientBoostingClassifier, categories: dict[str, list[str]]
+) -> ModelVersion:
+    names = [*categories, *NUMBERS]
+    holdout_score = model.predict_proba(encode(flights, window.holdout, categories))[:, 1]
+    holdout_label = flights["label"][window.holdout].astype(np.float64)
+    metrics = {
+        "holdout_log_loss": log_loss(holdout_label, holdout_score),
+        "training_rows": float(len(window.training)),
+        "holdout_rows": float(len(window.holdout)),
+    }
+    log_metrics(metrics)
+    sample = window.training[:: max(1, len(window.training) // _PROFILE_ROWS)]
+    watched = [name for name in names if name != FLIGHT_NUMBER]
+    since = str(flights["predict_at"][window.training[:1]].astype("datetime64[m]")[0])[:10]
+    return register_model(
+        MODEL,
+        model,
+        columns=[Column(name, "BYTES" if name in categories else "FP32", nullable=True) for name in names],
+        categories=categories,
+        unknown="error" if FLIGHT_NUMBER in categories else "missing",
+        example=frame(flights, window.training[:3], names),
+        metrics=metrics,
+        reference=build_profile(
+            frame(flights, sample, watched), model.predict_proba(encode(flights, sample, categories))[:, 1]
+        ),
+        evaluation=Evaluation(
+            columns=frame(flights, window.holdout, names),
+            labels=holdout_label,
+            groups=flights["predict_at"][window.holdout] // 60,
+        ),
+        trained_until=window.until,
+        description=f"trained on {len(window.training):,} flights from {since} to {window.until:%Y-%m-%d}",
+    )
+
+
+def log_loss(label: NDArray[np.float64], score: NDArray[np.float64]) -> float:
+    """Return the mean negative log likelihood of labels (0 or 1) under scores (shape [rows] both)."""
+    clipped = np.clip(score, 1e-6, 1 - 1e-6)
+    return float(-(label * np.log(clipped) + (1 - label) * np.log1p(-clipped)).mean())
+
+
+def _distinct(flights: Columns, name: str, rows: NDArray[np.int64]) -> list[str]:
+    return [value for value in np.unique(flights[name][rows]).tolist() if value]
+
+
+def _places(values: NDArray[np.generic], known: list[str]) -> NDArray[np.float64]:
+    sorted_names = np.array(known)
+    place = np.minimum(np.searchsorted(sorted_names, values), len(known) - 1)
+    return np.where(sorted_names[place] == values, place, np.nan)
