@@ -101,12 +101,13 @@ def commands(block: Block) -> list[Commands]:
 class Session:
     """What the blocks of one page share: a folder, a namespace, an environment and what was left running."""
 
-    def __init__(self, page: Path, folder: Path) -> None:
+    def __init__(self, page: Path, folder: Path, replaced: dict[str, str]) -> None:
         self.page = page
         self.folder = folder
         self.namespace: dict[str, Any] = {"__name__": "__page__"}
-        self.port = str(_free_port())
-        self.environment = _environment(folder, self.port)
+        port = str(_free_port())
+        self.replaced = {"8300": port, **replaced}
+        self.environment = _environment(folder, port)
         self.running: list[subprocess.Popen[str]] = []
 
     def run(self, block: Block) -> None:
@@ -115,7 +116,8 @@ class Session:
         Raises:
             PageError: It doesn't do what the page says.
         """
-        block = block._replace(text=block.text.replace("8300", self.port))
+        for shown, real in self.replaced.items():
+            block = block._replace(text=block.text.replace(shown, real))
         if block.title:
             path = self.folder / block.title
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -223,13 +225,18 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def run_page(page: Path, folder: Path) -> int:
+def run_page(page: Path, folder: Path, replaced: dict[str, str] | None = None) -> int:
     """Run all blocks of a page in an empty folder; return how many were run.
+
+    Args:
+        page: The page.
+        folder: Where its files are written and its commands run.
+        replaced: Texts of the page and what stands for them here, for example the address of a database.
 
     Raises:
         PageError: A block doesn't do what the page says.
     """
-    session, count = Session(page, folder), 0
+    session, count = Session(page, folder, replaced or {}), 0
     try:
         with chdir(folder):
             for block in blocks(page.read_text()):
