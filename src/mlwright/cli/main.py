@@ -96,9 +96,9 @@ def _work(given: list[str]) -> int:
     """Do one step's task: what executors start in each worker, so it loads nothing of the command line."""
     from mlwright.pipelines import worker
 
-    if len(given) != 1:
-        raise InvalidUsage("exec takes one task file.", why="it is what executors start, not people")
-    return int(worker.main(given[0]))
+    if not given:
+        raise InvalidUsage("exec takes a task file.", why="it is what executors start, not people")
+    return worker.main(given)
 
 
 def _check_command(first: str) -> None:

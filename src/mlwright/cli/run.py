@@ -14,7 +14,6 @@ from mlwright.errors import InvalidUsage
 
 if TYPE_CHECKING:
     from mlwright.pipelines import RunResult
-    from mlwright.project import Project
 
 
 def run(
@@ -39,28 +38,28 @@ def run(
         raise InvalidUsage(
             "give either a pipeline or --resume.", fix="mlwright run FILE.py:PIPELINE, or mlwright run --resume @latest"
         )
-    with open_project(options, create=resume is None) as project:
-        result = _resume(project, resume) if resume else _start(project, str(target), params, experiment)
+    result = _resume(options, resume) if resume else _start(options, str(target), params, experiment)
     _print_result(result, options)
     return 0
 
 
-def _start(project: Project, target: str, params: dict[str, str], experiment: str) -> RunResult:
+def _start(options: Options, target: str, params: dict[str, str], experiment: str) -> RunResult:
     from mlwright import pipelines
 
+    # What is wrong with the target shows before a ledger is made for it.
     pipeline = pipelines.load_target(target)
     arguments = {name.replace("-", "_"): _read(text) for name, text in params.items()}
-    with Progress() as progress:
+    with open_project(options, create=True) as project, Progress() as progress:
         return pipelines.run(project, pipeline, arguments, experiment=experiment, on_progress=progress)
 
 
-def _resume(project: Project, text: str) -> RunResult:
+def _resume(options: Options, text: str) -> RunResult:
     from mlwright import pipelines
     from mlwright.ledger import runs
 
-    with project.ledger.read() as connection:
-        run_id = runs.find_run(connection, text).id
-    with Progress() as progress:
+    with open_project(options, create=False) as project, Progress() as progress:
+        with project.ledger.read() as connection:
+            run_id = runs.find_run(connection, text).id
         return pipelines.resume(project, run_id, on_progress=progress)
 
 

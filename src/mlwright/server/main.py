@@ -33,6 +33,7 @@ LEASE = "server"
 LEASE_TTL_S = 15.0
 RENEW_EVERY_S = 5.0
 DRAIN_S = 10
+START_S = 30.0
 
 _log = logging.getLogger("mlwright.server")
 
@@ -120,6 +121,33 @@ def serve(project: Project, systems: Sequence[System] = (), options: Options | N
             running.close()
 
 
+@contextlib.contextmanager
+def background(project: Project, systems: Sequence[System] = (), options: Options | None = None) -> Iterator[str]:
+    """Serve a project from a thread of this process while a block runs; the block gets the server's URL.
+
+    Args:
+        project: What to serve.
+        systems: Systems to keep turning; they must have been applied.
+        options: Where to listen, and whom to tell.
+
+    Raises:
+        AlreadyRunning: Another server works on this ledger.
+        PortInUse: The port is taken.
+    """
+    options = options or Options(port=0)
+    with _lease(project) as lease, bound(options) as listener:
+        running = Running(project, systems, options, lease)
+        thread = threading.Thread(target=running.run, args=(listener,), name="server", daemon=True)
+        try:
+            thread.start()
+            running.answering.wait(START_S)
+            yield _url(options.host, listener.getsockname()[1])
+        finally:
+            running.server.stop()
+            thread.join(2 * DRAIN_S)
+            running.close()
+
+
 class Running:
     """The parts of a server at work.
 
@@ -128,6 +156,10 @@ class Running:
         systems: What is kept turning.
         options: Where to listen, and whom to tell.
         lease: The right to be this ledger's server.
+
+    Attributes:
+        answering: Set once requests are answered.
+        server: The HTTP server inside.
     """
 
     def __init__(self, project: Project, systems: Sequence[System], options: Options, lease: leases.Lease) -> None:
@@ -139,6 +171,7 @@ class Running:
         self._options = options
         self._lease = lease
         self._ended = threading.Event()
+        self.answering = threading.Event()
         self._controllers = Controllers(project, systems, on_action=options.on_action)
         self._gateway = Gateway(project)
         self._turning: Turning | None = None
@@ -177,6 +210,7 @@ class Running:
     def _begin(self, url: str) -> None:
         if self._turning is not None:
             self._turning.start()
+        self.answering.set()
         self._options.on_ready(url)
 
     def _fire(self, project: Project, given: systems_api.FireTrigger) -> systems_api.Firing:
