@@ -47,6 +47,15 @@ class LabelRow(msgspec.Struct, frozen=True, kw_only=True):
     corrected_at: datetime | None
 
 
+class Logged(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stretch of the inference log holds: requests, rows, and when the first and the last were answered."""
+
+    requests: int
+    rows: int
+    first_at: datetime
+    last_at: datetime
+
+
 def add_batch(tx: Transaction, row: BatchRow) -> bool:
     """Write the rows of one request; return False, changing nothing, when its request id is there already."""
     insert = _insert(tx, prediction_batches).on_conflict_do_nothing()
@@ -78,6 +87,24 @@ def count_rows(connection: sa.Connection, deployment: str, since: datetime, unti
     query = sa.select(sa.func.coalesce(sa.func.sum(table.rows), 0))
     where = (table.deployment == deployment, table.at >= since, table.at < until)
     return int(connection.execute(query.where(*where)).scalar_one())
+
+
+def find_logged(
+    connection: sa.Connection, deployment: str, since: datetime | None = None, until: datetime | None = None
+) -> Logged | None:
+    """Return what was logged in [since, until), or ever, without reading the rows; None when nothing was."""
+    table = prediction_batches.c
+    counted = (sa.func.count().label("requests"), sa.func.sum(table.rows).label("rows"))
+    ends = (sa.func.min(table.at).label("first_at"), sa.func.max(table.at).label("last_at"))
+    query = sa.select(*counted, *ends).where(table.deployment == deployment)
+    if since is not None:
+        query = query.where(table.at >= since)
+    if until is not None:
+        query = query.where(table.at < until)
+    row = connection.execute(query).one()
+    if not row.requests:
+        return None
+    return Logged(requests=row.requests, rows=int(row.rows), first_at=row.first_at, last_at=row.last_at)
 
 
 def prediction_times(connection: sa.Connection, deployment: str, ids: Sequence[str]) -> dict[str, datetime]:
