@@ -24,7 +24,7 @@ class NumpyCodec:
 
     def save(self, store: ArtifactStore, value: Any) -> Blob:
         """Store the array, in C order whatever its order was."""
-        array = numpy().asarray(value, order="C")
+        array = without_padding(numpy().asarray(value, order="C"))
         return store.put(lambda file: _write(file, array))
 
     def load(self, store: ArtifactStore, digest: str) -> Any:
@@ -79,6 +79,17 @@ def array_at(buffer: Any, dtype: Any, shape: tuple[int, ...], offset: int) -> An
     return np.frombuffer(buffer, dtype, count, offset).reshape(shape)
 
 
+def without_padding(array: Any) -> Any:
+    """Return the array with zeros between the fields of a structured type, where anything may be."""
+    np = numpy()
+    if array.dtype.names is None:
+        return array
+    clean = np.zeros(array.shape, array.dtype)
+    for name in array.dtype.names:
+        clean[name] = without_padding(array[name])
+    return clean
+
+
 def raw(array: Any) -> Any:
     """Return the bytes of an array in C order, without copying where that is possible."""
     np = numpy()
@@ -103,5 +114,5 @@ def _is_nameable(dtype: Any) -> bool:
     if dtype.names is None:
         return True
     formats = numpy().lib.format
-    is_plain = all(name.isascii() for name in dtype.names)
-    return is_plain and bool(formats.descr_to_dtype(formats.dtype_to_descr(dtype)) == dtype)
+    description = formats.dtype_to_descr(dtype)
+    return str(description).isascii() and bool(formats.descr_to_dtype(description) == dtype)

@@ -14,10 +14,13 @@ import sys
 import zipfile
 from typing import Any
 
+from mlwright.artifacts.codecs.arrays import numpy, without_padding
 from mlwright.artifacts.port import ArtifactStore, Blob
 from mlwright.errors import TypeMismatch, missing_extra
 
 _SCHEMA = "schema.json"
+_NPY = b"\x93NUMPY"
+_HEADER_BYTES = 4096
 # Whether two of these are one object or two equal ones can't be seen from outside, and differs between equal models.
 _WITHOUT_IDENTITY = frozenset({"JsonNode", "TypeNode", "FunctionNode", "TupleNode", "SliceNode"})
 
@@ -69,7 +72,7 @@ class SkopsCodec:
 def canonical(data: bytes) -> bytes:
     """Return the skops file of the same model without what differs from one saving to the next."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
+        files = {name: _without_padding(archive.read(name)) for name in archive.namelist()}
     schema = json.loads(files.pop(_SCHEMA))
     names = {name: _name_by_content(name, content) for name, content in files.items()}
     _rename(schema, names)
@@ -86,6 +89,18 @@ def _unsupported() -> type[Exception]:
     """Return the exception that skops raises for a type it can't store."""
     error: type[Exception] = importlib.import_module("skops.io.exceptions").UnsupportedTypeException
     return error
+
+
+def _without_padding(content: bytes) -> bytes:
+    """Return an array's file with zeros in the padding of structured types; the nodes of trees have such."""
+    if not content.startswith(_NPY) or b"('" not in content[:_HEADER_BYTES]:
+        return content
+    array = numpy().load(io.BytesIO(content), allow_pickle=False)
+    if array.dtype.names is None:
+        return content
+    out = io.BytesIO()
+    numpy().save(out, without_padding(array), allow_pickle=False)
+    return out.getvalue()
 
 
 def _name_by_content(name: str, content: bytes) -> str:
