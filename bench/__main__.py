@@ -21,6 +21,8 @@ BENCHES = [
     "artifacts:put_large",
     "artifacts:read_small",
     "artifacts:read_large",
+    "serving:infer_row",
+    "serving:infer_batch",
 ]
 
 
