@@ -59,9 +59,7 @@ def test_equal_error_rates_seldom_reach_the_limit_at_any_look() -> None:
         rows, others = rng.binomial(40, 0.1, 72), rng.binomial(40, 0.9, 72)
         mine, theirs = rng.binomial(rows, 0.01), rng.binomial(others, 0.01)
         looks = range(1, 73, 4)
-        caught += any(
-            failure_log_e_value(rows[:n], mine[:n], others[:n], theirs[:n]) >= math.log(40) for n in looks
-        )
+        caught += any(failure_log_e_value(rows[:n], mine[:n], others[:n], theirs[:n]) >= math.log(40) for n in looks)
     assert caught / 400 <= 0.025
 
 
@@ -72,7 +70,9 @@ def test_a_candidate_that_fails_for_part_of_its_rows_is_caught_within_a_day(rate
     for _ in range(200):
         rows, others = rng.binomial(40, 0.1, 24), rng.binomial(40, 0.9, 24)
         mine, none = rng.binomial(rows, rate), np.zeros(24, dtype=int)
-        caught = [n for n in range(1, 25) if failure_log_e_value(rows[:n], mine[:n], others[:n], none[:n]) > math.log(40)]
+        caught = [
+            n for n in range(1, 25) if failure_log_e_value(rows[:n], mine[:n], others[:n], none[:n]) > math.log(40)
+        ]
         hours.append(caught[0] if caught else 25)
     assert np.mean(np.array(hours) <= 24) >= 0.85
     assert np.median(hours) <= 14

@@ -29,7 +29,8 @@ def declare(tx: Transaction, deployment: Deployment) -> None:
         NotFound: There is no traffic adapter of the declared name.
     """
     adapters.find("traffic", deployment.traffic)
-    spec = msgspec.to_builtins(deployment)
+    # As it comes back from the ledger: lists, no tuples.
+    spec = msgspec.json.decode(msgspec.json.encode(deployment))
     present = rows.find_deployment(tx.connection, deployment.name)
     if present is not None and present.spec == spec:
         return
