@@ -129,10 +129,10 @@ def table(results: list[Result]) -> str:
     """Return the results as text, microseconds for one operation."""
     head = (
         f"{'what':<34}",
-        f"{'wall':>9}",
-        f"{'CPU':>9}",
-        f"{'floor':>9}",
-        f"{'CPU':>9}",
+        f"{'wall':>10}",
+        f"{'CPU':>10}",
+        f"{'floor':>10}",
+        f"{'CPU':>10}",
         f"{'ratio':>7}",
         f"{'CPU':>7}",
     )
@@ -140,10 +140,10 @@ def table(results: list[Result]) -> str:
     for result in results:
         cells = (
             f"{f'{result.name} (1 {result.unit})':<34}",
-            f"{_us(result.ours.wall_us):>9}",
-            f"{_us(result.ours.cpu_us):>9}",
-            f"{_us(result.floor.wall_us):>9}",
-            f"{_us(result.floor.cpu_us):>9}",
+            f"{_us(result.ours.wall_us):>10}",
+            f"{_us(result.ours.cpu_us):>10}",
+            f"{_us(result.floor.wall_us):>10}",
+            f"{_us(result.floor.cpu_us):>10}",
             f"{result.wall_ratio:>6.2f}x",
             f"{result.cpu_ratio:>6.2f}x",
         )
