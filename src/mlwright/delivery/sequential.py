@@ -96,9 +96,10 @@ def worse_log_e_value(days: np.ndarray, margin: float) -> float:
     if t < 2:
         return 0.0
     shifted = np.asarray(days, dtype=np.float64) - margin
-    mean, variance = float(shifted.mean()), float(shifted.var(ddof=1))
+    mean = float(shifted.mean())
+    between, within = t * mean * mean, float(((shifted - mean) ** 2).sum())
     # The part of all squares that the mean explains: T^2 / (T^2 + t - 1), also right when the variance is 0.
-    explained = t * mean * mean / (t * mean * mean + (t - 1) * variance) if mean or variance else 0.0
+    explained = between / (between + within) if between + within > 0 else 0.0
     shrink = t * _SPREAD / (1 + t * _SPREAD)
     log_two_sided = -0.5 * math.log1p(t * _SPREAD) - 0.5 * t * math.log1p(-shrink * explained)
     slope = math.copysign(math.sqrt(shrink * explained / (1 - shrink * explained)), mean)
