@@ -37,6 +37,8 @@ PACKAGES = (
     "mlwright.api",
     "mlwright.testing",
 )
+#: Options that every command takes are told once, in the overview.
+_WITHOUT_SHARED = re.compile(r"^\* `--(?:json|server STR|home PATH)`: .*\n", re.MULTILINE)
 _SECTIONS = ("Args", "Attributes", "Raises", "Returns", "Yields", "Example", "Examples")
 
 
@@ -254,12 +256,16 @@ def _tree(docstring: str) -> str:
 
 
 def cli_page() -> str:
-    """Return the page of commands, from the command line's own help."""
+    """Return the page of commands: the overview as it is printed, then each command from its own help."""
+    from mlwright.cli.commands import overview
     from mlwright.cli.main import application
 
     text = application().generate_docs(heading_level=1, usage_name="mlwright")
-    _, _, rest = text.partition("\n")
-    return f"# Command line\n\n{_NOTE}{re.sub(r'^```console$', '```text', rest, flags=re.MULTILINE).rstrip()}\n"
+    details = text[text.index("\n## mlwright ") :]
+    details = re.sub(r"^```console$", "```text", details, flags=re.MULTILINE)
+    details = _WITHOUT_SHARED.sub("", details)
+    details = re.sub(r"\*\*Parameters\*\*:\n+(?=#|\Z)", "", details)
+    return f"# Command line\n\n{_NOTE}\n```text\n{overview().rstrip()}\n```\n{details.rstrip()}\n"
 
 
 PAGES: dict[str, Callable[[], str]] = {
