@@ -13,6 +13,7 @@ Everything happens in an empty folder. The default port 8300 is replaced by a fr
 from __future__ import annotations
 
 import doctest
+import importlib
 import linecache
 import os
 import re
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import chdir
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -238,7 +239,7 @@ def run_page(page: Path, folder: Path, replaced: dict[str, str] | None = None) -
     """
     session, count = Session(page, folder, replaced or {}), 0
     try:
-        with chdir(folder):
+        with chdir(folder), _importable(folder):
             for block in blocks(page.read_text()):
                 if not block.no_run:
                     session.run(block)
@@ -246,6 +247,20 @@ def run_page(page: Path, folder: Path, replaced: dict[str, str] | None = None) -
     finally:
         session.close()
     return count
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let a page import the files that it writes, and forget them afterwards: another page may use the same names."""
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", "")).startswith(str(folder)):
+                del sys.modules[name]
 
 
 def main(pages: list[str]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,16 +26,8 @@ def test_every_block_of_a_page_does_what_the_page_says(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.syspath_prepend(str(tmp_path))
     replaced = {url: str(request.getfixturevalue("postgres_url")) for url in set(_DATABASE.findall(page.read_text()))}
-    before = set(sys.modules)
-    try:
-        run_page(page, tmp_path, replaced)
-    finally:
-        # Modules that the page wrote; another page may have one of the same name.
-        for module in set(sys.modules) - before:
-            if str(getattr(sys.modules[module], "__file__", "")).startswith(str(tmp_path)):
-                del sys.modules[module]
+    run_page(page, tmp_path, replaced)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
