@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import pytest
+
+from mlwright.api.client import LocalClient
+from mlwright.core.clock import ReplayClock
 from mlwright.core.ids import new_id
 from mlwright.ledger import delivery, monitoring, registry, runs, steps, tracked
 from mlwright.ledger import system as systems
@@ -23,6 +29,20 @@ FAILED_RUN_ID = "01h00000000000000000ffffff"
 ROLLOUT_ID = "01h000000000000000rollout1"
 ALERT_ID = "01h00000000000000000alert1"
 NASTY = "<img src=x onerror=alert(1)> & \"quotes\" 'single' ünïcode"
+
+
+@pytest.fixture
+def filled(project_folder: Path) -> Iterator[Project]:
+    """A project with one of everything, whose clock is a replay's and stands on 1 April 2013."""
+    with Project.open(project_folder, clock=ReplayClock(START)) as opened:
+        fill(opened)
+        yield opened
+
+
+@pytest.fixture
+def local(filled: Project) -> LocalClient:
+    """Calls endpoints of the filled project in this process."""
+    return LocalClient(filled)
 
 
 def fill(project: Project) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from starlette.applications import Starlette
@@ -81,7 +82,7 @@ def _answering(client: LocalClient, endpoint: Endpoint) -> Callable[[Request], A
 
 async def _fields(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     """Collect an endpoint's fields from path, query and body."""
-    in_path = dict(request.path_params)
+    in_path = {name: unquote(text) for name, text in request.path_params.items()}
     rest = _query_fields(endpoint, request) if endpoint.method == "GET" else await _body_fields(request)
     twice = in_path.keys() & rest.keys()
     if twice:

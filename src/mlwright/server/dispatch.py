@@ -37,7 +37,9 @@ class Dispatcher:
 
             await refuse_host(host)(scope, receive, send)
         else:
-            await self._control(scope, receive, send)
+            # Routes are matched on the path as it was sent, so that a name may hold an escaped slash.
+            raw = scope.get("raw_path") or path.encode()
+            await self._control({**scope, "path": raw.decode("ascii", "replace")}, receive, send)
 
 
 def is_loopback(host: str) -> bool:
