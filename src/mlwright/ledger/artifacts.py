@@ -47,8 +47,16 @@ def record(tx: Transaction, digest: str, kind: str, size_bytes: int) -> None:
         kind: `blob`, or `tree` when it names others that must be kept with it.
         size_bytes: Its size; of all files where it is a tree.
     """
-    row = {"digest": digest, "kind": kind, "size_bytes": size_bytes, "created_at": tx.now}
-    insert_or_keep(tx, artifacts, [row])
+    record_many(tx, {digest: (kind, size_bytes)})
+
+
+def record_many(tx: Transaction, found: dict[str, tuple[str, int]]) -> None:
+    """Note that artifacts exist: digest to kind and size; see `record`."""
+    rows = [
+        {"digest": digest, "kind": kind, "size_bytes": size_bytes, "created_at": tx.now}
+        for digest, (kind, size_bytes) in found.items()
+    ]
+    insert_or_keep(tx, artifacts, rows)
 
 
 def references(connection: sa.Connection, digest: str) -> list[Reference]:

@@ -81,8 +81,12 @@ cache_entries = sa.Table(
     metadata,
     digest_column("cache_key", primary_key=True),
     id_column("step_run_id", nullable=False),
+    sa.Column("step", sa.Text, nullable=False, comment="the step's function, to find its newest entry"),
+    sa.Column("parts", Json, nullable=False, comment="what the key was made of; tells why a later key differs"),
     sa.Column("outputs", Json, nullable=False, comment="list of {name, digest, codec, type, size_bytes}"),
+    id_column("journal_id", comment="what the step logged; a hit logs it again for its own run"),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Index(None, "step", "step_run_id"),
 )
 
 artifacts = sa.Table(
@@ -142,5 +146,10 @@ journals = sa.Table(
     metadata,
     id_column(primary_key=True),
     sa.Column("run_id", sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("step", sa.Text, nullable=False, server_default="", comment="key in the PipelineSpec; empty for scripts"),
     sa.Column("position", sa.BigInteger, nullable=False, comment="bytes shipped; everything before is in the ledger"),
+    # A retried step logs its metrics anew: those of the attempt before are kept, and left out of curves.
+    sa.Column("superseded", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("logged", Json, nullable=False, server_default="{}", comment="params, tags and artifacts it brought"),
+    sa.Index(None, "run_id", "step"),
 )

@@ -379,7 +379,7 @@ def upgrade() -> None:
         sa.Column(
             "position", sa.BigInteger(), nullable=False, comment="bytes shipped; everything before is in the ledger"
         ),
-        sa.Column("superseded", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("superseded", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column(
             "logged", sa.Text(), server_default="{}", nullable=False, comment="params, tags and artifacts it brought"
         ),

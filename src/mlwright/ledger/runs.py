@@ -1,0 +1,234 @@
+"""Runs and experiments: creating, ending, finding and listing them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from mlwright.core.ids import new_id, short
+from mlwright.errors import Conflict, NotFound
+from mlwright.ledger.conflicts import insert_or_keep
+from mlwright.ledger.schema import experiments, runs
+from mlwright.ledger.store import Transaction
+
+LATEST = "@latest"
+_SHORTEST = 4
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that is about to begin.
+
+    Attributes:
+        id: Its id.
+        experiment: Name of the experiment; created when it doesn't exist.
+        name: What people call it.
+        kind: `pipeline` or `script`.
+        pipeline: Name of the pipeline; empty for a script.
+        ir_digest: The pipeline's IR, an artifact.
+        code_digest: Digest of the project's code that the steps reach.
+        environment_digest: The description of the Python environment, an artifact.
+        source: Entry point, import roots, git commit.
+        arguments: The pipeline's parameters as bound.
+        cause: What started it.
+        idempotency_key: At most one run has it.
+        parent_id: The run that it is part of.
+    """
+
+    id: str
+    experiment: str
+    name: str
+    kind: str
+    pipeline: str = ""
+    ir_digest: str | None = None
+    code_digest: str | None = None
+    environment_digest: str | None = None
+    source: dict[str, Any] | None = None
+    arguments: dict[str, Any] = {}
+    cause: dict[str, Any] | None = None
+    idempotency_key: str | None = None
+    parent_id: str | None = None
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as the ledger has it; see `NewRun` for the fields that it shares.
+
+    Attributes:
+        status: running, succeeded, failed or cancelled.
+        error: Why it failed: code, what, why, fix.
+        created_at: When it began, by the system's clock.
+        ended_at: When it ended; None while it runs.
+        duration_s: How long it took, by the machine's clock.
+    """
+
+    id: str
+    experiment: str
+    name: str
+    kind: str
+    status: str
+    pipeline: str
+    ir_digest: str | None
+    code_digest: str | None
+    environment_digest: str | None
+    source: dict[str, Any] | None
+    arguments: dict[str, Any]
+    cause: dict[str, Any] | None
+    idempotency_key: str | None
+    parent_id: str | None
+    actor: str
+    error: dict[str, Any] | None
+    created_at: datetime
+    ended_at: datetime | None
+    duration_s: float | None
+
+
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs to list; what is None doesn't restrict.
+
+    Attributes:
+        experiment: Name of the experiment.
+        pipeline: Name of the pipeline.
+        status: running, succeeded, failed or cancelled.
+        kind: pipeline or script.
+        since: Begun at or after.
+        until: Begun before.
+        parent_id: Part of this run.
+    """
+
+    experiment: str | None = None
+    pipeline: str | None = None
+    status: str | None = None
+    kind: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    parent_id: str | None = None
+
+
+def create_run(tx: Transaction, run: NewRun) -> None:
+    """Insert a run, with its experiment when that is new; a run that is there already is left alone."""
+    row = msgspec.structs.asdict(run)
+    row["experiment_id"] = ensure_experiment(tx, row.pop("experiment"))
+    insert_or_keep(tx, runs, [{**row, "status": "running", "actor": tx.actor, "created_at": tx.now}])
+
+
+def ensure_experiment(tx: Transaction, name: str) -> str:
+    """Return the id of an experiment, creating it when it doesn't exist."""
+    query = sa.select(experiments.c.id).where(experiments.c.name == name)
+    found = tx.execute(query).scalar()
+    if found is None:
+        insert_or_keep(tx, experiments, [{"id": new_id(), "name": name, "created_at": tx.now}])
+        found = tx.execute(query).scalar_one()
+    return str(found)
+
+
+def end_run(
+    tx: Transaction, run_id: str, status: str, *, error: dict[str, Any] | None = None, duration_s: float | None = None
+) -> bool:
+    """Record how a run ended; a run that has ended already is left alone, and the answer is False."""
+    values = {"status": status, "error": error, "ended_at": tx.now, "duration_s": duration_s}
+    update = sa.update(runs).where(runs.c.id == run_id, runs.c.status == "running").values(values)
+    return tx.execute(update).rowcount == 1
+
+
+def reopen_run(tx: Transaction, run_id: str) -> None:
+    """Set a run that ended without success to running again."""
+    values = {"status": "running", "error": None, "ended_at": None, "duration_s": None}
+    tx.execute(sa.update(runs).where(runs.c.id == run_id, runs.c.status != "succeeded").values(values))
+
+
+def get_run(connection: sa.Connection, run_id: str) -> RunRow:
+    """Return the run of a whole id.
+
+    Raises:
+        NotFound: There is none.
+    """
+    row = connection.execute(_select().where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"run '{run_id}' does not exist.", fix="mlwright runs")
+    return _row(row)
+
+
+def run_of_key(connection: sa.Connection, idempotency_key: str) -> RunRow | None:
+    """Return the run that has an idempotency key, None when there is none."""
+    row = connection.execute(_select().where(runs.c.idempotency_key == idempotency_key)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def find_run(connection: sa.Connection, text: str) -> RunRow:
+    """Return the run that a person means.
+
+    Args:
+        connection: Where to look.
+        text: A whole id, the beginning or end of one (at least 4 characters, fitting one run), or `@latest`.
+
+    Raises:
+        NotFound: No run fits.
+        Conflict: Several runs fit.
+    """
+    query = _select().order_by(runs.c.id.desc()).limit(6)
+    if text == LATEST:
+        found = connection.execute(query.limit(1)).all()
+    elif len(text) >= _SHORTEST:
+        wanted = text.lower()
+        starts, ends = runs.c.id.startswith(wanted, autoescape=True), runs.c.id.endswith(wanted, autoescape=True)
+        found = connection.execute(query.where(sa.or_(starts, ends))).all()
+    else:
+        raise NotFound(f"'{text}' is too short for a run's id.", fix=f"give at least {_SHORTEST} characters of it")
+    if not found:
+        raise NotFound(
+            "there is no run yet." if text == LATEST else f"run '{text}' does not exist.",
+            fix="mlwright run <file.py>" if text == LATEST else "mlwright runs",
+        )
+    if len(found) > 1:
+        raise Conflict(
+            f"'{text}' fits several runs.",
+            why="for example " + ", ".join(short(row.id) for row in found[:5]),
+            fix="give more characters of the id",
+        )
+    return _row(found[0])
+
+
+def list_runs(
+    connection: sa.Connection, where: RunFilter | None = None, *, before: str | None = None, limit: int = 50
+) -> list[RunRow]:
+    """Return runs, newest first.
+
+    Args:
+        connection: Where to look.
+        where: Which ones.
+        before: Id of the last run of the page before.
+        limit: How many at most.
+    """
+    where = where or RunFilter()
+    query = _select().order_by(runs.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(runs.c.id < before)
+    if where.experiment is not None:
+        query = query.where(experiments.c.name == where.experiment)
+    for name in ("pipeline", "status", "kind", "parent_id"):
+        value = getattr(where, name)
+        if value is not None:
+            query = query.where(runs.c[name] == value)
+    if where.since is not None:
+        query = query.where(runs.c.created_at >= where.since)
+    if where.until is not None:
+        query = query.where(runs.c.created_at < where.until)
+    return [_row(row) for row in connection.execute(query)]
+
+
+def count_runs(connection: sa.Connection) -> dict[str, int]:
+    """Return how many runs there are of each status."""
+    query = sa.select(runs.c.status, sa.func.count()).group_by(runs.c.status)
+    return dict(connection.execute(query).tuples())
+
+
+def _select() -> sa.Select[Any]:
+    columns = [column for column in runs.c if column.name != "experiment_id"]
+    joined = runs.join(experiments, runs.c.experiment_id == experiments.c.id)
+    return sa.select(*columns, experiments.c.name.label("experiment")).select_from(joined)
+
+
+def _row(row: sa.Row[Any]) -> RunRow:
+    return RunRow(**row._asdict())

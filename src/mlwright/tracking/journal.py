@@ -1,0 +1,168 @@
+"""The local journal: what `log_*` writes to before it returns, so that a `kill -9` right after loses nothing.
+
+A journal is a file of frames. A frame is the payload's length and CRC-32 (two little-endian 32-bit numbers) and the
+payload, one `Record` as MessagePack. A frame is appended by one `write`. A process that dies in the middle of one
+leaves a torn tail, which readers recognise by its length or its CRC and never pass on. A journal has one writing
+process (and what it forks), and is never reopened for writing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from mlwright.errors import IntegrityError, PermissionDenied, StorageFull, StoreUnavailable
+from mlwright.tracking.records import Opened, Record
+
+_FRAME = struct.Struct("<II")
+_MAX_FRAME_BYTES = 256 * 1024 * 1024
+_READ_BYTES = 1024 * 1024
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+class Frame(NamedTuple):
+    """A record and where it stands in its journal.
+
+    Attributes:
+        position: Offset of its first byte.
+        end: Offset after its last byte.
+        record: The record.
+    """
+
+    position: int
+    end: int
+    record: Record
+
+
+class Journal:
+    """A journal open for writing. Safe to share between threads.
+
+    Args:
+        path: A file that doesn't exist yet; its folder is made.
+        opened: The first record.
+    """
+
+    def __init__(self, path: Path, opened: Opened) -> None:
+        self.path = path
+        self.opened = opened
+        self._lock = threading.Lock()
+        with _faults(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.append(opened)
+
+    def append(self, record: Record) -> None:
+        """Write one record; when this returns, the record survives the death of the process.
+
+        Raises:
+            StorageFull: The disk is full; nothing of the record was kept.
+        """
+        payload = _encoder.encode(record)
+        frame = _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+        with self._lock, _faults(self.path):
+            start = os.fstat(self._file).st_size
+            written = 0
+            try:
+                while written < len(frame):
+                    written += os.write(self._file, frame[written:])
+            except OSError:
+                os.ftruncate(self._file, start)
+                raise
+
+    def sync(self) -> None:
+        """Force everything to the disk, so that it survives a power cut too."""
+        with _faults(self.path):
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        with self._lock:
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
+
+
+def read(path: Path, *, start: int = 0) -> Iterator[Frame]:
+    """Yield the whole records of a journal from an offset on; a torn tail ends it.
+
+    Args:
+        path: The journal, which may still be written to.
+        start: Offset of a frame's first byte.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        buffer, base = b"", start
+        while True:
+            chunk = file.read(_READ_BYTES)
+            buffer += chunk
+            place = 0
+            while len(buffer) - place >= _FRAME.size:
+                size, crc = _FRAME.unpack_from(buffer, place)
+                end = place + _FRAME.size + size
+                if size > _MAX_FRAME_BYTES:
+                    return
+                if end > len(buffer):
+                    break
+                payload = buffer[place + _FRAME.size : end]
+                if zlib.crc32(payload) != crc:
+                    return
+                yield Frame(base + place, base + end, _decode(payload, path))
+                place = end
+            buffer, base = buffer[place:], base + place
+            if not chunk:
+                return
+
+
+def header(path: Path) -> Opened | None:
+    """Return a journal's first record, None when its writer died before it was whole."""
+    for frame in read(path):
+        return frame.record if isinstance(frame.record, Opened) else None
+    return None
+
+
+def _decode(payload: bytes, path: Path) -> Record:
+    try:
+        record: Record = _decoder.decode(payload)
+        return record
+    except msgspec.MsgspecError as error:
+        raise IntegrityError(
+            f"the journal {path} holds a record that this mlwright can't read.",
+            why=str(error),
+            fix="it was written by another version: ship it with that version",
+        ) from error
+
+
+class _faults:
+    """Turns the file system's errors into mlwright's."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if not isinstance(error, OSError):
+            return
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(
+                f"the journal {self._path} has no room to grow.",
+                why=os.strerror(error.errno),
+                fix="free some space; what was logged before is safe",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise PermissionDenied(
+                f"the journal {self._path} can't be written.",
+                why=os.strerror(error.errno),
+                fix="set MLWRIGHT_HOME to a folder of yours",
+            ) from error
+        raise StoreUnavailable(f"the journal {self._path} can't be written.", why=str(error)) from error
