@@ -100,6 +100,8 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         route_by: Input column whose value says which arm a row belongs to, so that one unit always meets the same arm;
             None shares out whole requests.
         output: What the model gives; the judge compares log losses of probabilities.
+        extra_columns: Text columns that requests may carry though the serving version doesn't take them: an identifier
+            to keep in the log, or a feature that a later version will take.
         rollout: How a new version gets its traffic.
         alias: Alias that follows the version with full traffic.
         traffic: Name of the traffic adapter that carries the shares out.
@@ -113,6 +115,7 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str
     route_by: str | None = None
     output: Literal["probability"] = "probability"
+    extra_columns: tuple[str, ...] = ()
     rollout: Rollout = Rollout()
     alias: str = "prod"
     traffic: str = "gateway"

@@ -48,7 +48,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         route_by: Column that tells units apart, None when each request is a unit.
         rollout_id: The running rollout, None outside one.
         allowed: Columns that a request may have, by name.
-        features: Which of them some arm takes; these are logged.
+        features: Which of them are logged: what some arm takes, and the extra columns of the deployment.
     """
 
     name: str

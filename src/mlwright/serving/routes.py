@@ -48,9 +48,10 @@ class Routes:
         self._routes: dict[str, Route] = {}
         self._seen: dict[str, DeploymentRow] = {}
         self._loaded: dict[tuple[str, int], LoadedArm] = {}
-        self._pinned: OrderedDict[tuple[str, str], Route] = OrderedDict()
+        self._pinned: OrderedDict[tuple[str, int, bool], LoadedArm] = OrderedDict()
         self._loading = threading.Lock()
         self._looking = threading.Lock()
+        self._pinning = threading.Lock()
         self._next_look = 0.0
         self._next_retry = 0.0
         self._background: threading.Thread | None = None
@@ -170,20 +171,21 @@ class Routes:
         self._loaded[model, number] = LoadedArm(name="", version=version, weight=0.0, predictor=predictor, error=error)
 
     def _pin(self, name: str, version: str) -> Route:
-        route = self._pinned.get((name, version))
-        if route is None:
-            row = self._seen.get(name)
-            model = row.model if row else name
-            found = _version(self.project, model, version)
-            allow_pickle = bool(row and row.spec.get("allow_pickle"))
+        row = self._seen.get(name) or self._read().get(name)
+        model = row.model if row else name
+        found = _version(self.project, model, version)
+        allow_pickle = bool(row and row.spec.get("allow_pickle"))
+        key = (model, found.version, allow_pickle)
+        arm = self._pinned.get(key)
+        if arm is None:
             predictor = _warmed(registry.load_predictor(self.project, found, allow_pickle=allow_pickle), found)
             arm = LoadedArm(name=PINNED, version=found, weight=1.0, predictor=predictor)
-            route = _route_of(name, model, [arm], row)
-        self._pinned[name, version] = route
-        self._pinned.move_to_end((name, version))
-        while len(self._pinned) > _PINNED_KEPT:
-            self._pinned.popitem(last=False)
-        return route
+        with self._pinning:
+            self._pinned[key] = arm
+            self._pinned.move_to_end(key)
+            while len(self._pinned) > _PINNED_KEPT:
+                self._pinned.popitem(last=False)
+        return _route_of(name, model, [arm], row)
 
     def _unknown(self, name: str) -> NotFound:
         if name in self._seen:
@@ -199,7 +201,8 @@ class Routes:
 def _route_of(name: str, model: str, arms: Sequence[LoadedArm], row: DeploymentRow | None) -> Route:
     features = columns_of(arms)
     route_by = row.spec.get("route_by") if row else None
-    extra = {extra: Column(extra, "BYTES", nullable=True) for extra in (ID_COLUMN, route_by) if extra}
+    kept = tuple(row.spec.get("extra_columns", ())) if row else ()
+    extra = {extra: Column(extra, "BYTES", nullable=True) for extra in (ID_COLUMN, route_by, *kept) if extra}
     return Route(
         name=name,
         model=model,
@@ -208,7 +211,7 @@ def _route_of(name: str, model: str, arms: Sequence[LoadedArm], row: DeploymentR
         route_by=route_by,
         rollout_id=row.rollout_id if row and arms[0].name != PINNED else None,
         allowed=extra | features,
-        features=frozenset(features),
+        features=frozenset(features).union(kept),
     )
 
 

@@ -27,7 +27,8 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         name: Unique name.
         on: Types of the events that it answers, for example `("alert.opened", "alert.continued")`. Empty: it is only
             fired by hand.
-        where: Facts that the event's data must carry, for example `{"monitor": "log-loss"}`.
+        where: Facts that the event's data must carry, for example `{"monitor": "log-loss"}`; a list of values means
+            any of them.
         arguments: Arguments for the pipeline; the text `$now` stands for the moment of firing.
         cooldown_days: It doesn't fire again before this many days have passed.
         budget: Most firings in any `budget_days`; None for no limit.
@@ -49,7 +50,10 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def answers(self, event_type: str, data: dict[str, Any]) -> bool:
         """Tell whether an event is one that this trigger is for."""
-        return event_type in self.on and all(data.get(key) == value for key, value in self.where.items())
+        return event_type in self.on and all(
+            data.get(key) in (value if isinstance(value, (list, tuple)) else (value,))
+            for key, value in self.where.items()
+        )
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,10 +175,15 @@ def load_system(target: str) -> System:
     """
     from mlwright.pipelines import load_object
 
-    found = load_object(target)
+    module, found = load_object(target)
+    if found is None:
+        systems = {name: value for name, value in vars(module).items() if isinstance(value, System)}
+        if len(systems) == 1:
+            name, found = next(iter(systems.items()))
+            target = f"{target}:{name}"
     if not isinstance(found, System):
         raise InvalidDefinition(
-            f"'{target}' is a {type(found).__name__}, not a System.", fix="name the variable that holds System(...)"
+            f"'{target}' names no System.", fix="name the variable that holds System(...), as in file.py:system"
         )
     found.target = target
     return found
