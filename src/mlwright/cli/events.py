@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from mlwright.cli.context import NONE, Options, connected
-from mlwright.cli.output import Column, facts, moment, print_items, print_json, print_line, say
+from mlwright.cli.output import Column, facts, moment, print_items, print_json, print_line, say, subject
 
 if TYPE_CHECKING:
     from mlwright.api.client import Client
@@ -21,7 +21,7 @@ app = App(name="events", help="Events: everything that happened, in order. Alone
 _COLUMNS: list[Column] = [
     ("TIME", lambda event: moment(event.time)),
     ("TYPE", lambda event: event.type),
-    ("SUBJECT", lambda event: event.subject),
+    ("SUBJECT", lambda event: subject(event.subject)),
     ("BY", lambda event: event.actor),
     ("DATA", lambda event: facts(event.data)),
 ]

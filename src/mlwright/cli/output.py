@@ -50,7 +50,7 @@ def print_items(
     """
     if as_json:
         print_json(items=items, **({"next": next_page} if next_page else {}))
-    else:
+    elif items:
         print_table([[text(item) for _, text in columns] for item in items], [heading for heading, _ in columns])
 
 
@@ -119,11 +119,28 @@ def is_coloured(stream: Any) -> bool:
     return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def subject(text: str) -> str:
+    """Return an event's subject with its ids shortened.
+
+    Example:
+        >>> subject("run/01m84vj9jccxdz4xjt70a8js6y/step/fit")
+        'run/70a8js6y/step/fit'
+    """
+    return "/".join(short(part) if is_id(part) else part for part in text.split("/"))
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text has the form of an id."""
+    return len(text) == 26 and text.isalnum() and text == text.lower()
+
+
 def _brief(value: Any) -> str:
     if isinstance(value, str):
-        return short(value) if len(value) == 26 and value.isalnum() else value
+        return short(value) if is_id(value) else value
     if isinstance(value, float):
         return number(value)
+    if isinstance(value, dict) and isinstance(value.get("what"), str):
+        return str(value["what"])
     return msgspec.json.encode(value, enc_hook=str).decode()
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from mlwright.cli.context import NONE, Options, local_only, open_project
 from mlwright.cli.output import print_fields, print_json, say
-from mlwright.cli.progress import Progress
+from mlwright.cli.progress import RunProgress
 from mlwright.core.ids import short
 from mlwright.errors import InvalidUsage
 
@@ -21,16 +21,16 @@ def run(
     /,
     *,
     resume: str | None = None,
-    experiment: str = "default",
+    experiment: str | None = None,
     options: Options = NONE,
     **params: str,
-) -> int:
+) -> None:
     """Run a pipeline, or go on with one that was interrupted.
 
     Args:
         target: The pipeline, as FILE.py:NAME or package.module:NAME.
         resume: Go on with this run instead: its id, the end of it, or @latest.
-        experiment: What to file the run under.
+        experiment: What to file the run under; the pipeline's name by default.
         params: The pipeline's parameters, as --name value.
     """
     local_only(options, "run")
@@ -38,40 +38,37 @@ def run(
         raise InvalidUsage(
             "give either a pipeline or --resume.", fix="mlwright run FILE.py:PIPELINE, or mlwright run --resume @latest"
         )
-    result = _resume(options, resume) if resume else _start(options, str(target), params, experiment)
-    _print_result(result, options)
-    return 0
+    if resume is not None:
+        _resume(resume, options)
+    else:
+        _start(str(target), params, experiment, options)
 
 
-def _start(options: Options, target: str, params: dict[str, str], experiment: str) -> RunResult:
+def _start(target: str, params: dict[str, str], experiment: str | None, options: Options) -> None:
     from mlwright import pipelines
 
-    # What is wrong with the target shows before a ledger is made for it.
+    # What is wrong with target or parameters shows before a ledger is made for them.
     pipeline = pipelines.load_target(target)
-    arguments = {name.replace("-", "_"): _read(text) for name, text in params.items()}
-    with open_project(options, create=True) as project, Progress() as progress:
-        return pipelines.run(project, pipeline, arguments, experiment=experiment, on_progress=progress)
+    texts = {name.replace("-", "_"): text for name, text in params.items()}
+    arguments = pipelines.bind(pipeline, texts, from_text=True)
+    with open_project(options, create=True) as project:
+        with RunProgress() as progress:
+            result = pipelines.run(project, pipeline, arguments, experiment=experiment, on_progress=progress)
+        _print_result(result, options)
 
 
-def _resume(options: Options, text: str) -> RunResult:
+def _resume(run: str, options: Options) -> None:
     from mlwright import pipelines
-    from mlwright.ledger import runs
 
-    with open_project(options, create=False) as project, Progress() as progress:
-        with project.ledger.read() as connection:
-            run_id = runs.find_run(connection, text).id
-        return pipelines.resume(project, run_id, on_progress=progress)
-
-
-def _read(text: str) -> Any:
-    """Read a parameter as JSON where it is JSON (0.1, true, [1, 2]), else as text; the pipeline checks its type."""
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
+    with open_project(options, create=False) as project:
+        with RunProgress() as progress:
+            result = pipelines.resume(project, run, on_progress=progress)
+        _print_result(result, options)
 
 
 def _print_result(result: RunResult, options: Options) -> None:
+    """Print what a run gave; one that didn't succeed is raised as the error that it ended with."""
+    result.raise_for_status()
     if options.json:
         print_json(item={"run_id": result.run_id, "status": result.status, "result": _plain(result.result)})
         return
