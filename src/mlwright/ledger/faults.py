@@ -35,7 +35,7 @@ def _named(cause: str, url: str) -> MlwrightError | None:
     if "locked" in text or "busy" in text:
         return LedgerUnavailable(
             f"the ledger {url} is locked by another process.",
-            why="a writer held the lock longer than 15 s",
+            why="another writer held the lock for too long",
             fix="stop the other writer, or try again",
         )
     if "readonly" in text or "read-only" in text or "permission denied" in text:

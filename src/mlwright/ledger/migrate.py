@@ -38,12 +38,17 @@ def ensure(engine: sa.Engine, *, create: bool) -> None:
         revision = _read(connection)
         if revision is None:
             if not create:
-                raise NotFound("there is no ledger here.", fix="mlwright run <file.py>, or mlwright up")
+                raise absent()
             metadata.create_all(connection)
             _stamp(connection, REVISION)
             connection.execute(sa.insert(meta).values(key="instance", value=new_id()))
         elif revision != REVISION:
             _upgrade(connection, revision)
+
+
+def absent() -> NotFound:
+    """Return the error for a ledger that isn't there and may not be made."""
+    return NotFound("there is no ledger here.", fix="mlwright run <file.py>, or mlwright up")
 
 
 def current(engine: sa.Engine) -> str | None:

@@ -69,6 +69,7 @@ class Ledger:
 
     Raises:
         SchemaTooNew: A newer mlwright wrote this ledger.
+        NotFound: There is none and `create` is False.
         LedgerUnavailable: The database is locked or out of reach.
         PermissionDenied: The file or folder can't be written.
     """
@@ -79,6 +80,10 @@ class Ledger:
         self.is_sqlite = url.startswith("sqlite")
         self._commits = threading.Condition()
         self._commit_count = 0
+        # A transaction of SQLite sees one state by itself; PostgreSQL has to be asked for it.
+        self._reading = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        if self.is_sqlite and not create and not _sqlite_path(url).exists():
+            raise migrate.absent()
         self.engine = _sqlite_engine(url, durability) if self.is_sqlite else _postgres_engine(url)
         with self.faults():
             migrate.ensure(self.engine, create=create)
@@ -89,7 +94,7 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a connection that sees one consistent state and writes nothing."""
-        with self.faults(), self.engine.connect() as connection:
+        with self.faults(), self.engine.connect().execution_options(**self._reading) as connection:
             yield connection
 
     @contextmanager
@@ -124,8 +129,12 @@ class Ledger:
         self.close()
 
 
+def _sqlite_path(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
 def _sqlite_engine(url: str, durability: str) -> sa.Engine:
-    path = Path(url.removeprefix("sqlite:///"))
+    path = _sqlite_path(url)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -134,8 +143,11 @@ def _sqlite_engine(url: str, durability: str) -> sa.Engine:
             why=str(error),
             fix="set MLWRIGHT_HOME to a folder of yours",
         ) from error
+    # A URL object, because a path may hold what means something in the text of a URL.
     engine = sa.create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}, pool_size=8
+        sa.URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        pool_size=8,
     )
     synchronous = "FULL" if durability == "full" else "NORMAL"
 
