@@ -21,6 +21,8 @@ BENCHES = [
     "artifacts:put_large",
     "artifacts:read_small",
     "artifacts:read_large",
+    "pipelines:step_inline",
+    "pipelines:step_process",
     "serving:infer_row",
     "serving:infer_batch",
 ]

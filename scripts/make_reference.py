@@ -64,13 +64,24 @@ def _entry(name: str, value: Any) -> str:
         return f"### `{name}`\n\n{_first_paragraph(inspect.getdoc(value) or '')} See [errors](errors.md).\n"
     if not callable(value):
         return f"### `{name}`\n\nA constant: `{value!r}`.\n"
-    out = [f"### `{name}`\n\n```text\n{name}{signature(value)}\n```\n\n{markdown(inspect.getdoc(value) or '')}\n"]
+    forms = (not inspect.isclass(value) and typing.get_overloads(value)) or [value]
+    signatures = "\n".join(f"{name}{signature(form)}" for form in forms)
+    text = markdown(inspect.getdoc(value) or "") + "".join(map(_options, forms))
+    out = [f"### `{name}`\n\n```text\n{signatures}\n```\n\n{text}\n"]
     if inspect.isclass(value):
         for method_name, method in _methods(value):
             text = markdown(inspect.getdoc(method) or "")
             shown = "" if isinstance(method, property) else signature(method)
             out.append(f"#### `{name}.{method_name}{shown}`\n\n{text}\n")
     return "\n".join(out)
+
+
+def _options(value: Any) -> str:
+    """Return the list of options of a function that takes them as `**options: Unpack[Options]`, else nothing."""
+    found = re.search(r"Unpack\[(\w+)\]", str(getattr(value, "__annotations__", {})))
+    options = getattr(value, "__globals__", {}).get(found[1]) if found else None
+    sections = dict(_sections(inspect.getdoc(options) or "")) if options is not None else {}
+    return "\n\n**Options**\n\n" + "\n".join(_items(sections["Attributes"])) if "Attributes" in sections else ""
 
 
 def _methods(cls: type) -> Iterator[tuple[str, Any]]:

@@ -177,8 +177,10 @@ class Session:
             check=False,
         )
         where = f"{self.page.name}:{command.line}: $ {text}"
-        if done.returncode != expected_code:
-            raise PageError(f"{where}\nexits with {done.returncode}, not {expected_code}, and prints:\n{done.stdout}")
+        # A command that a signal ended has the exit code that a shell would give it.
+        code = done.returncode if done.returncode >= 0 else 128 - done.returncode
+        if code != expected_code:
+            raise PageError(f"{where}\nexits with {code}, not {expected_code}, and prints:\n{done.stdout}")
         if command.expected and not _matches(command.expected, done.stdout):
             raise PageError(f"{where}\nis shown to print:\n{command.expected}\nand prints:\n{done.stdout}")
 
