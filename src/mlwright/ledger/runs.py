@@ -221,7 +221,7 @@ def list_runs(
 def count_runs(connection: sa.Connection) -> dict[str, int]:
     """Return how many runs there are of each status."""
     query = sa.select(runs.c.status, sa.func.count()).group_by(runs.c.status)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def _select() -> sa.Select[Any]:

@@ -131,13 +131,13 @@ def put_artifacts(tx: Transaction, run_id: str, found: list[RunArtifact]) -> Non
 def params_of(connection: sa.Connection, run_id: str) -> dict[str, Any]:
     """Return a run's parameters."""
     query = sa.select(params.c.key, params.c.value).where(params.c.run_id == run_id).order_by(params.c.key)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def tags_of(connection: sa.Connection, run_id: str) -> dict[str, str]:
     """Return a run's tags."""
     query = sa.select(tags.c.key, tags.c.value).where(tags.c.run_id == run_id).order_by(tags.c.key)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def artifacts_of(connection: sa.Connection, run_id: str) -> list[RunArtifact]:
