@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic.autogenerate import produce_migrations, render_python_code
@@ -62,8 +62,14 @@ def source() -> str:
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
-def _render(kind: str, item: Any, _context: Any) -> str | bool:
-    return PLAIN.get(type(item), False) if kind == "type" else False
+def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Return how a part of the schema is written, False where Alembic's own way is right."""
+    if kind == "type":
+        return PLAIN.get(type(item), False)
+    if kind == "server_default" and isinstance(getattr(item, "arg", None), sa.False_):
+        # Each database writes it in its own way; Alembic would write SQLite's.
+        return "sa.false()"
+    return False
 
 
 if __name__ == "__main__":

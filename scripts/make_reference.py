@@ -34,6 +34,7 @@ PACKAGES = (
     "mlwright.delivery",
     "mlwright.monitoring",
     "mlwright.system",
+    "mlwright.reports",
     "mlwright.api",
     "mlwright.testing",
 )

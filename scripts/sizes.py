@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("src", "examples", "scripts", "bench")
+#: Written by a program (scripts/make_migration.py): read by few, changed by nobody.
+GENERATED = "src/mlwright/ledger/migrations/versions/"
 
 MODULE_LINES = 400
 MODULE_LINES_HARD = 600
@@ -116,7 +118,7 @@ def _quantile(ordered: list[int], share: float) -> int:
 def main() -> int:
     """Measure the whole repository; return 1 when something is too large."""
     paths = [path for source in SOURCES for path in sorted((ROOT / source).rglob("*.py"))]
-    modules = [measure(path, ROOT) for path in paths]
+    modules = [measure(path, ROOT) for path in paths if GENERATED not in path.as_posix()]
     print(table(modules))
     found = violations(modules)
     for sentence in found:

@@ -17,6 +17,7 @@ HOSTS = {
     "127.0.0.1",
     "0.0.0.0",
     "localhost",
+    "host",
     "example.com",
     "github.com",
     "cloudevents.io",
