@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from mlwright.errors import InvalidDefinition, InvalidInput
+from mlwright.errors import InvalidDefinition, InvalidInput, ModelFailed
 from mlwright.registry.bootstrap import Interval, mean_interval
 from mlwright.registry.gates import BeatsBaseline, BeatsChampion, Evaluation, Gate, MetricThreshold, Verdict
 from mlwright.registry.losses import log_losses
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class _Labelled(msgspec.Struct, frozen=True):
-    """The labelled rows of an evaluation, the challenger's losses on them, and the champion that they meet."""
+    """The labelled rows of an evaluation, the challenger's losses on them, and the champion that they meet.
+
+    `trouble` says why there are no losses when the challenger failed on the rows.
+    """
 
     columns: dict[str, np.ndarray]
     labels: np.ndarray
@@ -28,6 +31,7 @@ class _Labelled(msgspec.Struct, frozen=True):
     losses: np.ndarray
     champion: Predictor | None
     champion_name: str
+    trouble: str
 
 
 def judge(project: Project, version: ModelVersion, gates: list[Gate], evaluation: Evaluation | None) -> list[Verdict]:
@@ -44,7 +48,7 @@ def judge(project: Project, version: ModelVersion, gates: list[Gate], evaluation
                 fix="give evaluate_gates an Evaluation(columns=..., labels=..., groups=...)",
             )
         labelled = labelled or _labelled(project, version, evaluation)
-        verdicts.append(_too_few(gate, labelled) or _compare(gate, labelled))
+        verdicts.append(_unfit(gate, labelled) or _compare(gate, labelled))
     return verdicts
 
 
@@ -85,31 +89,34 @@ def _labelled(project: Project, version: ModelVersion, evaluation: Evaluation) -
             "the labels of the evaluation are not all 0 or 1.", fix="gates by log loss judge binary models"
         )
     challenger = evaluation.challenger or load_predictor(project, version)
-    return _Labelled(
-        columns,
-        labels,
-        groups,
-        _losses(challenger, columns, labels),
-        evaluation.champion,
-        evaluation.champion_name or (evaluation.champion.name if evaluation.champion else ""),
-    )
+    losses, trouble = _losses(challenger, columns, labels)
+    champion = evaluation.champion
+    name = evaluation.champion_name or (champion.name if champion else "")
+    return _Labelled(columns, labels, groups, losses, champion, name, trouble)
 
 
-def _losses(predictor: Predictor, columns: dict[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
+def _losses(predictor: Predictor, columns: dict[str, np.ndarray], labels: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return the losses of a model, or why it has none: it raised, or gave something that is no number."""
     if not len(labels):
-        return labels
-    losses = log_losses(labels, next(iter(predictor.predict(columns).values())))
-    if not np.isfinite(losses).all():
-        broken = int((~np.isfinite(losses)).sum())
-        raise InvalidInput(f"{predictor.name} gave no number for {broken} of {len(losses)} rows of the evaluation.")
-    return losses
+        return labels, ""
+    try:
+        losses = log_losses(labels, next(iter(predictor.predict(columns).values())))
+    except Exception as error:  # noqa: BLE001  # boundary: user code, the model
+        return np.full(len(labels), np.nan), f"{type(error).__name__}: {error}".splitlines()[0]
+    broken = int((~np.isfinite(losses)).sum())
+    return losses, f"it gave no number for {broken} of {len(losses)} rows" if broken else ""
 
 
-def _too_few(gate: BeatsBaseline | BeatsChampion, data: _Labelled) -> Verdict | None:
+def _unfit(gate: BeatsBaseline | BeatsChampion, data: _Labelled) -> Verdict | None:
+    """Return the refusal of rows that are too few, or of a version that can't answer them; None when there is none."""
     rows, groups = len(data.labels), len(np.unique(data.groups))
+    numbers: dict[str, Any] = {"rows": rows, "clusters": groups}
+    if data.trouble:
+        reason = f"refused: the version fails on the {rows} rows it is judged on ({data.trouble})"
+        return Verdict(gate=gate.name, passed=False, numbers=numbers, reason=reason)
     if rows >= max(gate.min_rows, 1) and groups >= max(gate.min_groups, 2):
         return None
-    numbers = {"rows": rows, "clusters": groups, "min_rows": gate.min_rows, "min_groups": gate.min_groups}
+    numbers |= {"min_rows": gate.min_rows, "min_groups": gate.min_groups}
     reason = (
         f"refused: {rows} labelled rows in {groups} groups are too few to judge by "
         f"(wanted {gate.min_rows} in {gate.min_groups})"
@@ -130,7 +137,9 @@ def _compare(gate: BeatsBaseline | BeatsChampion, data: _Labelled) -> Verdict:
         reason = f"passed: there is no champion yet (log loss {data.losses.mean():.4f} on {len(data.labels)} rows)"
         return Verdict(gate=gate.name, passed=True, numbers=numbers, reason=reason)
     else:
-        rival, other = data.champion_name, _losses(data.champion, data.columns, data.labels)
+        rival, (other, trouble) = data.champion_name, _losses(data.champion, data.columns, data.labels)
+        if trouble:
+            raise ModelFailed(f"the champion {rival} fails on the rows it is compared on.", why=trouble)
         limit = gate.margin if gate.rule == "not-worse" else -gate.margin
     interval = mean_interval(data.losses - other, data.groups, confidence=gate.confidence, resamples=gate.resamples)
     # Not worse may touch its margin; better must lie beyond it.

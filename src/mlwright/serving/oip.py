@@ -211,7 +211,8 @@ def _array(values: list[Any], column: Column, name: str) -> np.ndarray:
         return texts
     dtype = "float64" if column.nullable and column.datatype != "FP32" else DATATYPES[column.datatype]
     try:
-        array = np.array(values, dtype=dtype)
+        with np.errstate(over="ignore"):
+            array = np.array(values, dtype=dtype)
     except OverflowError:
         raise InvalidInput(f"the input '{name}' holds a number beyond {column.datatype}.", input=name) from None
     if array.dtype.kind == "f" and not np.isfinite(array).all():

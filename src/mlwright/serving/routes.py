@@ -46,7 +46,8 @@ class Routes:
         self.project = project
         self._refresh_s = refresh_s
         self._routes: dict[str, Route] = {}
-        self._seen: dict[str, DeploymentRow] = {}
+        self._serving: dict[str, DeploymentRow] = {}
+        self._known: dict[str, DeploymentRow] = {}
         self._loaded: dict[tuple[str, int], LoadedArm] = {}
         self._pinned: OrderedDict[tuple[str, int, bool], LoadedArm] = OrderedDict()
         self._loading = threading.Lock()
@@ -59,11 +60,14 @@ class Routes:
     def names(self) -> list[str]:
         """Return the names of the deployments that have something to serve."""
         self._look()
-        return [name for name, row in self._seen.items() if row.arms]
+        return [name for name, row in self._known.items() if row.arms]
 
     def all_ready(self) -> bool:
-        """Tell whether every deployment that has something to serve can answer."""
-        return all(name in self._routes and self._routes[name].is_ready for name in self.names())
+        """Tell whether every deployment that has something to serve can answer; what isn't loaded yet begins to."""
+        names = self.names()
+        if not self._routes.keys() >= set(names):
+            self._load_in_background()
+        return all(name in self._routes and self._routes[name].is_ready for name in names)
 
     def find(self, name: str, version: str | None = None) -> Route:
         """Return what answers a name now, or a version of it whatever the traffic says.
@@ -74,11 +78,7 @@ class Routes:
         self._look()
         if version is not None:
             return self._pin(name, version)
-        route = self._routes.get(name)
-        if route is None and self._serves(name):
-            # The first request after the start waits for its model; later ones never do.
-            self.refresh()
-            route = self._routes.get(name)
+        route = self._routes.get(name) or self._first(name)
         if route is None:
             raise self._unknown(name)
         return route
@@ -108,7 +108,8 @@ class Routes:
             self._next_look = time.monotonic() + self._refresh_s
             rows = self._read()
             failed = any(arm.predictor is None for arm in self._loaded.values())
-            if rows == self._seen and not (failed and time.monotonic() > self._next_retry):
+            self._known = rows
+            if rows == self._serving and not (failed and time.monotonic() > self._next_retry):
                 return
             needed = {(row.model, arm.version) for row in rows.values() for arm in row.arms}
             if self._loading.acquire(blocking=False):
@@ -118,13 +119,22 @@ class Routes:
                         return
                 finally:
                     self._loading.release()
-            self._load_in_background()
+            if self._routes:
+                # Before anything serves there is nothing to go on with: `find` loads then, and the caller waits.
+                self._load_in_background()
         finally:
             self._looking.release()
 
+    def _first(self, name: str) -> Route | None:
+        """Wait for the models of a deployment that nobody has asked for yet; None when there is none of this name."""
+        with self._looking:
+            row = self._known.get(name)
+        if row is not None and row.arms and name not in self._routes:
+            self.refresh()
+        return self._routes.get(name)
+
     def _load_in_background(self) -> None:
-        # Before anything serves there is nothing to go on with: `find` loads then, and the caller waits.
-        if not self._routes or (self._background is not None and self._background.is_alive()):
+        if self._background is not None and self._background.is_alive():
             return
         self._background = threading.Thread(target=self._refresh_quietly, name="mlwright-model-loader", daemon=True)
         self._background.start()
@@ -139,13 +149,9 @@ class Routes:
         with self.project.ledger.read() as connection:
             return delivery.current_arms(connection)
 
-    def _serves(self, name: str) -> bool:
-        row = self._seen.get(name) or self._read().get(name)
-        return row is not None and bool(row.arms)
-
     def _swap(self, rows: dict[str, DeploymentRow]) -> None:
         self._routes = {name: self._route(row) for name, row in rows.items() if row.arms}
-        self._seen = rows
+        self._serving = self._known = rows
 
     def _route(self, row: DeploymentRow) -> Route:
         # The stable arm comes first; a deployment without one has its first arm in that place.
@@ -171,7 +177,7 @@ class Routes:
         self._loaded[model, number] = LoadedArm(name="", version=version, weight=0.0, predictor=predictor, error=error)
 
     def _pin(self, name: str, version: str) -> Route:
-        row = self._seen.get(name) or self._read().get(name)
+        row = self._known.get(name)
         model = row.model if row else name
         found = _version(self.project, model, version)
         allow_pickle = bool(row and row.spec.get("allow_pickle"))
@@ -188,13 +194,13 @@ class Routes:
         return _route_of(name, model, [arm], row)
 
     def _unknown(self, name: str) -> NotFound:
-        if name in self._seen:
+        if name in self._known:
             return NotFound(
                 f"deployment '{name}' has no version to serve.",
                 why="nothing was ever deployed to it, or it was withdrawn",
                 fix=f"mlwright deployments start {name} <version>",
             )
-        known = list(self._seen)
+        known = list(self._known)
         return NotFound(f"there is no deployment '{name}'.", fix=did_you_mean(name, known) or "deploy one: mlwright up")
 
 
