@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from mlwright.cli.context import NONE, Options, connected
-from mlwright.cli.output import Column, facts, moment, print_items, print_json, print_line, say, subject
+from mlwright.cli.output import Column, clean, facts, moment, print_items, print_json, print_line, say, subject
 
 if TYPE_CHECKING:
     from mlwright.api.client import Client
@@ -71,7 +71,7 @@ def _follow(client: Client, items: list[Event], chosen: dict[str, Any], options:
             if options.json:
                 print_json(item=event)
             else:
-                print_line("  ".join(text(event) for _, text in _COLUMNS))
+                print_line(clean("  ".join(text(event) for _, text in _COLUMNS)))
             after = event.seq
         if len(items) < 1000:
             time.sleep(FOLLOW_EVERY_S)

@@ -16,6 +16,8 @@ from mlwright.core.ids import short
 #: Version of the shape of everything printed with `--json`.
 JSON_VERSION = 1
 _GAP = "  "
+#: Control characters in data (C0, DEL, C1) would be commands to the terminal.
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "�") | {9: " ", 10: " ", 13: " "}
 
 Column = tuple[str, Callable[[Any], str]]
 
@@ -56,6 +58,7 @@ def print_items(
 
 def print_table(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
     """Print a table with aligned columns; on a terminal the last column is cut to fit."""
+    rows = [[clean(cell) for cell in row] for row in rows]
     widths = [max(len(row[place]) for row in (headings, *rows)) for place in range(len(headings))]
     room = _room(widths)
     bold, plain = ("\x1b[1m", "\x1b[0m") if is_coloured(sys.stdout) else ("", "")
@@ -69,13 +72,23 @@ def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
     shown = [(name, str(value)) for name, value in fields if value not in (None, "", {}, [])]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        sys.stdout.write(f"{name:<{width}}{_GAP}{value}\n")
+        sys.stdout.write(f"{name:<{width}}{_GAP}{clean(value)}\n")
 
 
 def print_heading(text: str) -> None:
     """Print the heading of a part, with an empty line before it."""
     bold, plain = ("\x1b[1m", "\x1b[0m") if is_coloured(sys.stdout) else ("", "")
     sys.stdout.write(f"\n{bold}{text}{plain}\n")
+
+
+def clean(text: str) -> str:
+    r"""Return a text on one line and without control characters, fit for a terminal.
+
+    Example:
+        >>> clean("two\nlines\x07")
+        'two lines�'
+    """
+    return text.translate(_CONTROLS)
 
 
 def moment(at: datetime | None) -> str:
@@ -152,7 +165,7 @@ def _room(widths: Sequence[int]) -> int | None:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], room: int | None) -> str:
-    *front, last = (cell.replace("\n", " ") for cell in cells)
+    *front, last = cells
     if room is not None and len(last) > room:
         last = last[: room - 1] + "…"
     padded = [f"{cell:<{width}}" for cell, width in zip(front, widths, strict=False)]

@@ -10,6 +10,7 @@ from cyclopts import App
 from mlwright.cli.context import NONE, Options, connected
 from mlwright.cli.output import (
     Column,
+    clean,
     facts,
     moment,
     number,
@@ -95,7 +96,7 @@ def watch(run: str = "@latest", /, *, options: Options = NONE) -> int:
             for step in detail.steps:
                 if (step.id, step.status) not in told:
                     told.add((step.id, step.status))
-                    print_line(f"{step.step}  {step.status}  {step.reason}".rstrip())
+                    print_line(clean(f"{step.step}  {step.status}  {step.reason}".rstrip()))
             if detail.run.status in _ENDED:
                 break
             time.sleep(0.5)
