@@ -175,6 +175,21 @@ def traffic_history(
     ]
 
 
+def first_served_at(connection: sa.Connection, deployment: str) -> datetime | None:
+    """Return when a deployment first answered, None when it never did."""
+    query = sa.select(traffic.c.from_at).where(traffic.c.deployment == deployment, traffic.c.arms != [])
+    return connection.execute(query.order_by(traffic.c.id).limit(1)).scalar()
+
+
+def serving_at(connection: sa.Connection, deployment: str, at: datetime) -> tuple[str, int | None]:
+    """Return a deployment's model and the version that was its stable arm at a moment, None when there was none."""
+    model = connection.execute(sa.select(deployments.c.model).where(deployments.c.name == deployment)).scalar_one()
+    held = sa.or_(traffic.c.to_at.is_(None), traffic.c.to_at > at)
+    query = sa.select(traffic.c.arms).where(traffic.c.deployment == deployment, traffic.c.from_at <= at, held)
+    arms = _arms(connection.execute(query.order_by(traffic.c.id.desc()).limit(1)).scalar() or [])
+    return model, next((arm.version for arm in arms if arm.arm == "stable"), None)
+
+
 def add_rollout(tx: Transaction, row: RolloutRow) -> None:
     """Write a new rollout; the database refuses a second running one of the same deployment."""
     tx.execute(sa.insert(rollouts).values(**{name: getattr(row, name) for name in RolloutRow.__struct_fields__}))

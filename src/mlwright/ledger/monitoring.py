@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from mlwright.ledger.schema import alerts, monitor_results, monitors
+from mlwright.ledger.schema import alerts, labels, monitor_results, monitors
 from mlwright.ledger.store import Transaction
 
 _Row = TypeVar("_Row", bound=msgspec.Struct)
@@ -99,9 +99,10 @@ def list_results(
     monitor: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    verdicts: list[str] | None = None,
     limit: int = 10_000,
 ) -> list[ResultRow]:
-    """Return results whose window ended in [since, until), newest first."""
+    """Return results whose window ended in [since, until), of some verdicts or of all, newest first."""
     table = monitor_results.c
     query = sa.select(monitor_results)
     if monitor is not None:
@@ -110,6 +111,8 @@ def list_results(
         query = query.where(table.window_end >= since)
     if until is not None:
         query = query.where(table.window_end < until)
+    if verdicts is not None:
+        query = query.where(table.verdict.in_(verdicts))
     return _rows(connection, query.order_by(table.window_end.desc(), table.monitor).limit(limit), ResultRow)
 
 
@@ -122,6 +125,13 @@ def last_window_ends(connection: sa.Connection) -> dict[str, datetime]:
         newest, sa.and_(table.monitor == newest.c.monitor, table.window_end == newest.c.newest)
     )
     return {row.monitor: row.window_end for row in connection.execute(query)}
+
+
+def count_labels(connection: sa.Connection, deployment: str, *, since: datetime, known_by: datetime) -> int:
+    """Return how many predictions made after `since` had their outcome at `known_by`."""
+    table = labels.c
+    where = (table.deployment == deployment, table.predicted_at > since, table.at <= known_by)
+    return int(connection.execute(sa.select(sa.func.count()).where(*where)).scalar_one())
 
 
 def add_alert(tx: Transaction, row: AlertRow) -> None:
