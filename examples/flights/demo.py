@@ -124,7 +124,7 @@ def _server(home: Path, start: datetime) -> Iterator[str]:
     """Run `mlwright up` on the demo's own ledger and a free port; give its URL."""
     package = __package__ or "flights"
     root = Path(__file__).parents[package.count(".") + 1]
-    command = [sys.executable, "-m", "mlwright.cli.main", "up", f"{package}.system:system"]
+    command = [sys.executable, "-m", "mlwright", "up", f"{package}.system:system"]
     command += ["--replay-from", start.isoformat(), "--port", "0"]
     environment = {
         **os.environ,

@@ -45,9 +45,7 @@ class FiringRow(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-def insert_system(
-    tx: Transaction, *, name: str, target: str, manifest: dict[str, Any], digest: str
-) -> None:
+def insert_system(tx: Transaction, *, name: str, target: str, manifest: dict[str, Any], digest: str) -> None:
     """Record a manifest as the newest of its system."""
     row = {"id": new_id(), "name": name, "target": target, "manifest": manifest, "digest": digest}
     tx.execute(sa.insert(systems).values(**row, actor=tx.actor, at=tx.now))
@@ -75,6 +73,16 @@ def put_trigger(tx: Transaction, *, name: str, system: str, spec: dict[str, Any]
 def put_schedule(tx: Transaction, *, name: str, system: str, spec: dict[str, Any]) -> None:
     """Declare a schedule, or change what is declared; no moment before its first declaration is ever due."""
     _put(tx, schedules, name, system, spec)
+
+
+def drop_trigger(tx: Transaction, name: str) -> None:
+    """Take a trigger away; what it fired stays."""
+    tx.execute(sa.delete(triggers).where(triggers.c.name == name))
+
+
+def drop_schedule(tx: Transaction, name: str) -> None:
+    """Take a schedule away; what it fired stays."""
+    tx.execute(sa.delete(schedules).where(schedules.c.name == name))
 
 
 def schedule_declared_at(connection: sa.Connection, name: str) -> datetime | None:

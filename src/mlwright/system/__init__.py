@@ -8,6 +8,6 @@ it asks `intake.py` (events and due moments become firings), `work.py` (firings 
 from mlwright.system.apply import apply, plan
 from mlwright.system.controllers import Controllers
 from mlwright.system.intake import fire
-from mlwright.system.values import Schedule, System, Trigger, load_system
+from mlwright.system.values import NOW, Schedule, System, Trigger, load_system
 
-__all__ = ["Controllers", "Schedule", "System", "Trigger", "apply", "fire", "load_system", "plan"]
+__all__ = ["NOW", "Controllers", "Schedule", "System", "Trigger", "apply", "fire", "load_system", "plan"]

@@ -9,7 +9,9 @@ from mlwright.core.plan import Change, Plan, basis_of, diff
 from mlwright.delivery import declare as declare_deployment
 from mlwright.errors import PlanOutdated
 from mlwright.ledger import system as repository
+from mlwright.ledger.store import Transaction
 from mlwright.monitoring import declare as declare_monitor
+from mlwright.monitoring import retire as retire_monitor
 from mlwright.project import Project
 from mlwright.system.values import System
 
@@ -54,18 +56,30 @@ def apply(project: Project, system: System, *, approved: Plan | None = None, act
         return fresh
     manifest = system.manifest()
     with project.ledger.write(actor or project.actor) as tx:
-        declare_deployment(tx, system.deployment)
-        for monitor in system.monitors:
-            declare_monitor(tx, monitor)
-        parts = manifest["parts"]
-        for name, spec in parts["trigger"].items():
-            repository.put_trigger(tx, name=name, system=system.name, spec=spec)
-        for name, spec in parts["schedule"].items():
-            repository.put_schedule(tx, name=name, system=system.name, spec=spec)
+        _declare(tx, system, manifest["parts"])
+        _drop(tx, fresh)
         digest = digest_json(manifest)
         repository.insert_system(tx, name=system.name, target=system.target, manifest=manifest, digest=digest)
         tx.emit("system.applied", f"system/{system.name}", digest=digest, changes=fresh.counts())
     return fresh
+
+
+def _declare(tx: Transaction, system: System, parts: dict[str, Any]) -> None:
+    declare_deployment(tx, system.deployment)
+    for monitor in system.monitors:
+        declare_monitor(tx, monitor)
+    for name, spec in parts["trigger"].items():
+        repository.put_trigger(tx, name=name, system=system.name, spec=spec)
+    for name, spec in parts["schedule"].items():
+        repository.put_schedule(tx, name=name, system=system.name, spec=spec)
+
+
+def _drop(tx: Transaction, carried_out: Plan) -> None:
+    """Take away what is no longer declared. A deployment stays until it is withdrawn: it may be answering requests."""
+    away = {"monitor": retire_monitor, "trigger": repository.drop_trigger, "schedule": repository.drop_schedule}
+    for change in carried_out.changes:
+        if change.action == "delete" and change.kind in away:
+            away[change.kind](tx, change.name)
 
 
 def _present(project: Project, name: str) -> dict[str, Any]:
