@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres_cluster import Absent, Cluster
 
 from mlwright import project as projects
 from mlwright.core.settings import PROJECT_FILE
 from mlwright.ledger import Ledger
 from mlwright.project import Project
+from postgres_cluster import Absent, Cluster
 
 BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 

@@ -1,4 +1,4 @@
-"""A private PostgreSQL for the tests: its own folder, a free port of the loopback, a random password, gone afterwards."""
+"""A private PostgreSQL for the tests: its own folder, a free port, a random password; gone afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 USER = "mlwright"
-_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=100")
+_FAST = ("fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=100")
 _PR_SET_PDEATHSIG = 1
 
 
@@ -104,7 +104,7 @@ class Cluster:
 
 
 def _find_binaries() -> Path:
-    """Return the folder of `initdb` and `postgres`: named by the environment, told by pg_config, Debian's, or on the path."""
+    """Return the folder of `initdb` and `postgres`: PG_BINDIR's, pg_config's, Debian's, or the path's."""
     folders: list[Path] = []
     if os.environ.get("PG_BINDIR"):
         folders.append(Path(os.environ["PG_BINDIR"]))

@@ -41,11 +41,14 @@ def test_a_change_and_its_event_appear_together(ledger: Ledger) -> None:
 
 
 def test_an_exception_takes_back_the_change_and_its_event(ledger: Ledger) -> None:
-    with pytest.raises(RuntimeError, match="stop"):
+    def fail() -> None:
         with ledger.write() as tx:
             add_experiment(tx, "first")
             tx.emit("experiment.created", "experiment/first")
             raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
     assert names(ledger) == []
     assert all_events(ledger) == []
 

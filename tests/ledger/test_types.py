@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -80,7 +80,7 @@ def test_a_moment_comes_back_in_utc_to_the_microsecond(ledger: Ledger, moment: d
     with ledger.read() as connection:
         again = connection.execute(sa.select(experiments.c.created_at).where(experiments.c.id == name)).scalar_one()
     assert again == moment.astimezone(UTC)
-    assert again.tzinfo == timezone.utc
+    assert again.tzinfo == UTC
 
 
 @one_ledger
@@ -104,15 +104,10 @@ def test_moments_compare_alike_on_both_databases(ledger: Ledger) -> None:
 
 
 def test_a_broken_reference_is_refused(ledger: Ledger) -> None:
-    with pytest.raises(sa.exc.IntegrityError):
+    def add() -> None:
         with ledger.write() as tx:
-            row = {
-                "journal_id": "j",
-                "position": 0,
-                "run_id": "none",
-                "key": "k",
-                "step": 0,
-                "value": 1.0,
-                "at": tx.now,
-            }
-            tx.execute(sa.insert(metrics).values(row))
+            row = {"journal_id": "j", "position": 0, "run_id": "none", "key": "k", "step": 0, "value": 1.0}
+            tx.execute(sa.insert(metrics).values(**row, at=tx.now))
+
+    with pytest.raises(sa.exc.IntegrityError):
+        add()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import exc
 
 from mlwright.core.settings import redact
-from mlwright.errors import IntegrityError, LedgerUnavailable, MlwrightError, PermissionDenied, StorageFull
+from mlwright.errors import IntegrityError, LedgerUnavailable, MlwrightError, NotFound, PermissionDenied, StorageFull
 
 
 @contextmanager
@@ -48,6 +48,16 @@ def _named(cause: str, url: str) -> MlwrightError | None:
             why=cause,
             fix="check that the folder exists and that you may write it",
         )
+    if "authentication failed" in text or "no password supplied" in text:
+        return PermissionDenied(
+            f"the ledger {url} refuses this user or password.",
+            why=_first_line(cause),
+            fix="correct the setting 'ledger'",
+        )
+    if 'database "' in text and "does not exist" in text:
+        return NotFound(
+            f"the ledger {url} does not exist.", why=_first_line(cause), fix="createdb, or correct the name"
+        )
     if "malformed" in text or "not a database" in text:
         return IntegrityError(
             f"the ledger {url} is damaged or is no SQLite database.", why=cause, fix="restore it from a backup"
@@ -55,7 +65,11 @@ def _named(cause: str, url: str) -> MlwrightError | None:
     if "connection" in text or "server closed" in text or "could not translate host" in text or "shutdown" in text:
         return LedgerUnavailable(
             f"the ledger {url} is out of reach.",
-            why=cause.strip().splitlines()[0],
+            why=_first_line(cause),
             fix="start the database, or try again",
         )
     return None
+
+
+def _first_line(cause: str) -> str:
+    return cause.strip().splitlines()[0]

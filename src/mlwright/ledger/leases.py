@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from mlwright.core.clock import wall_now
 from mlwright.errors import LostLease
+from mlwright.ledger.conflicts import insert_or_keep
 from mlwright.ledger.schema import leases
 from mlwright.ledger.store import Ledger, Transaction
 
@@ -44,11 +45,10 @@ def acquire(ledger: Ledger, name: str, *, ttl_s: float = 15.0, owner: str | None
     """Take a lease if it is free or already ours; return None when another living process holds it."""
     owner = owner or this_process()
     with ledger.write("system") as tx:
-        row = tx.execute(sa.select(leases).where(leases.c.name == name).with_for_update()).one_or_none()
+        # A new lease is a free one with fence 0, so that of two who make it at once only one takes it.
+        insert_or_keep(tx, leases, [{"name": name, "owner": "", "fence": 0, "expires_at": wall_now()}])
+        row = tx.execute(sa.select(leases).where(leases.c.name == name).with_for_update()).one()
         expires_at = wall_now() + timedelta(seconds=ttl_s)
-        if row is None:
-            tx.execute(sa.insert(leases).values(name=name, owner=owner, fence=1, expires_at=expires_at))
-            return Lease(name, owner, 1)
         if row.owner == owner:
             tx.execute(sa.update(leases).where(leases.c.name == name).values(expires_at=expires_at))
             return Lease(name, owner, row.fence)

@@ -84,6 +84,11 @@ def _upgrade(connection: sa.Connection, revision: str) -> None:
             fix="pip install --upgrade mlwright",
             revision=revision,
         )
+    upgrade(connection)
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Apply every migration that a database has not seen yet, in the connection's transaction."""
     from alembic import command
     from alembic.config import Config
 

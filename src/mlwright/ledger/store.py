@@ -85,8 +85,12 @@ class Ledger:
         if self.is_sqlite and not create and not _sqlite_path(url).exists():
             raise migrate.absent()
         self.engine = _sqlite_engine(url, durability) if self.is_sqlite else _postgres_engine(url)
-        with self.faults():
-            migrate.ensure(self.engine, create=create)
+        try:
+            with self.faults():
+                migrate.ensure(self.engine, create=create)
+        except BaseException:
+            self.close()
+            raise
 
     def __repr__(self) -> str:
         return f"Ledger({redact(self.url)!r})"
