@@ -157,7 +157,9 @@ class _Walk:
         source, name, _ = imported
         target = _absolute(source, module, is_package)
         if name and name != _WHOLE:
-            if self.find(target) is None and self.find(f"{target}.{name}") is None:
+            if self.find(f"{target}.{name}") is not None:
+                yield f"{target}.{name}", attribute or _WHOLE
+            elif self.find(target) is None:
                 yield target, _WHOLE
             else:
                 yield target, name

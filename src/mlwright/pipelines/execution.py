@@ -18,7 +18,7 @@ from mlwright.errors import MlwrightError, TypeMismatch
 from mlwright.pipelines import types, values
 from mlwright.pipelines.entry import resolve
 from mlwright.pipelines.faults import describe_failure, users_traceback
-from mlwright.pipelines.port import JOURNAL_FILE, Input, Many, Named, Plain, Report, Stored, StoredValue, Task
+from mlwright.pipelines.port import JOURNAL_FILE, Input, Many, Named, Report, Stored, StoredValue, Task
 from mlwright.tracking import context
 from mlwright.tracking.journal import Journal
 from mlwright.tracking.records import Opened
@@ -76,15 +76,14 @@ def _arguments(task: Task, function: Callable[..., Any], store: ArtifactStore) -
     found: dict[str, Any] = {}
     for name, given in task.inputs.items():
         value, hint = load_input(given, store, allow_pickle=task.allow_pickle), hints.get(name, Any)
-        if isinstance(given, (Plain, Many, Named)):
-            value = values.from_plain(value, hint)
-        if not types.matches(value, hint):
+        try:
+            found[name] = values.from_plain(value, hint)
+        except TypeMismatch:
             raise TypeMismatch(
                 f"argument '{name}' of step '{task.step}' takes {types.describe(hint)}, and gets {_shown(value)}.",
                 why=f"its type is {types.describe(type(value))}",
                 fix="change the annotation, or what the step before returns",
-            )
-        found[name] = value
+            ) from None
     return found
 
 

@@ -2,7 +2,8 @@
 
 A `Task` is all that a worker needs, as JSON: wherever it runs (a local process, a container, another machine), the
 worker starts through the same entry point (`mlwright exec <task file>`), reads its inputs by digest, writes its
-outputs by digest, and leaves a `Report`. It commits nothing: the engine does, under its fence, so a late worker changes nothing.
+outputs by digest, and leaves a `Report`. It commits nothing: the engine does, under its fence, so a late worker
+changes nothing.
 """
 
 from __future__ import annotations

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -12,7 +15,7 @@ import msgspec
 from mlwright.core import adapters
 from mlwright.core.digest import canonical_json
 from mlwright.core.ids import new_id, short
-from mlwright.errors import AlreadyRunning, InvalidDefinition, MlwrightError
+from mlwright.errors import AlreadyRunning, InvalidDefinition, LostLease, MlwrightError, Transient
 from mlwright.ledger import artifacts as artifact_rows
 from mlwright.ledger import leases, runs, steps
 from mlwright.ledger.store import Transaction
@@ -33,6 +36,8 @@ from mlwright.tracking import shipping
 from mlwright.tracking.context import is_importing_for_a_step
 
 _INLINE = "inline"
+_lock = threading.Lock()
+_held_here: set[str] = set()
 
 
 class RunOptions(TypedDict, total=False):
@@ -87,24 +92,13 @@ def run(
     _check_executor(executor, spec)
     shipping.recover(project)
     new, environment = _new_run(project, pipeline, bound, options, note)
-    lease = leases.acquire(project.ledger, f"run:{new.id}", ttl_s=LEASE_TTL_S)
-    if lease is None:
-        raise _already_running(project, new.id)
-    actor = options.get("actor") or project.actor
-    with project.ledger.write(actor) as tx:
-        runs.create_run(tx, new)
-        row = runs.run_of_key(tx.connection, key) if key is not None else runs.get_run(tx.connection, new.id)
-        if row is not None and row.id == new.id:
-            artifact_rows.record_many(tx, environment)
-            cause = {"cause": new.cause} if new.cause else {}
-            tx.emit("run.started", f"run/{new.id}", pipeline=new.pipeline, arguments=bound, **cause)
-    if row is None or row.id != new.id:
-        # Another process was faster with the same key.
-        leases.release(project.ledger, lease)
-        other = row.id if row is not None else new.id
-        return resume(project, other, executor=executor, on_progress=options.get("on_progress"))
-    job = _job(project, row, spec, pipeline.roots, lease.fence)
-    return _carry_out(project, job, lease, executor, actor, options.get("on_progress"))
+    with _held(project, new.id) as lease:
+        row = _create(project, new, environment, options.get("actor") or project.actor)
+        if row.id == new.id:
+            job = _job(project, row, spec, pipeline.roots, lease.fence)
+            return _carry_out(project, job, lease, executor, row.actor, options.get("on_progress"))
+    # Another process was faster with the same key.
+    return resume(project, row.id, executor=executor, on_progress=options.get("on_progress"))
 
 
 def resume(
@@ -135,19 +129,11 @@ def resume(
     name = executor or (row.source or {}).get("executor") or project.settings.executor
     _check_executor(name, spec)
     shipping.recover(project)
-    lease = leases.acquire(project.ledger, f"run:{row.id}", ttl_s=LEASE_TTL_S)
-    if lease is None:
-        raise _already_running(project, row.id)
-    with project.ledger.write(project.actor) as tx:
-        runs.reopen_run(tx, row.id)
-        lost = steps.cancel_running(tx, row.id, "its engine stopped before the step had ended")
-        tx.emit("run.resumed", f"run/{row.id}", pipeline=row.pipeline, status_before=row.status, lost=lost)
-        left_over = _ship_left_over(tx, project, row.id)
-    for folder in left_over:
-        shutil.rmtree(folder, ignore_errors=True)
-    roots = [root for root in (row.source or {}).get("roots", []) if Path(root).is_dir()]
-    job = _job(project, row, spec, roots or [str(project.settings.root)], lease.fence)
-    return _carry_out(project, job, lease, name, row.actor, on_progress)
+    with _held(project, row.id) as lease:
+        _take_up(project, row)
+        roots = [root for root in (row.source or {}).get("roots", []) if Path(root).is_dir()]
+        job = _job(project, row, spec, roots or [str(project.settings.root)], lease.fence)
+        return _carry_out(project, job, lease, name, row.actor, on_progress)
 
 
 def interrupted(project: Project) -> list[str]:
@@ -168,6 +154,52 @@ def refuse_while_importing() -> None:
     """Stop the import of a script, which is made only to find its steps, where it begins to run pipelines."""
     if is_importing_for_a_step():
         raise MainPartReached
+
+
+@contextmanager
+def _held(project: Project, run_id: str) -> Iterator[leases.Lease]:
+    """Hold the right to run a run: against other processes by its lease, against other threads of this one by a set."""
+    with _lock:
+        if run_id in _held_here:
+            raise _already_running(project, run_id)
+        _held_here.add(run_id)
+    try:
+        lease = leases.acquire(project.ledger, f"run:{run_id}", ttl_s=LEASE_TTL_S)
+        if lease is None:
+            raise _already_running(project, run_id)
+        try:
+            yield lease
+        finally:
+            with suppress(Transient):
+                leases.release(project.ledger, lease)
+    finally:
+        with _lock:
+            _held_here.discard(run_id)
+
+
+def _create(project: Project, new: runs.NewRun, artifacts: dict[str, tuple[str, int]], actor: str) -> runs.RunRow:
+    """Create a run; return it, or the one that has its idempotency key."""
+    with project.ledger.write(actor) as tx:
+        runs.create_run(tx, new)
+        key = new.idempotency_key
+        row = runs.run_of_key(tx.connection, key) if key is not None else None
+        row = row or runs.get_run(tx.connection, new.id)
+        if row.id == new.id:
+            artifact_rows.record_many(tx, artifacts)
+            cause = {"cause": new.cause} if new.cause else {}
+            tx.emit("run.started", f"run/{new.id}", pipeline=new.pipeline, arguments=new.arguments, **cause)
+        return row
+
+
+def _take_up(project: Project, row: runs.RunRow) -> None:
+    """Set a run to running again, and bring to the ledger what killed workers had logged."""
+    with project.ledger.write(project.actor) as tx:
+        runs.reopen_run(tx, row.id)
+        lost = steps.cancel_running(tx, row.id, "its engine stopped before the step had ended")
+        tx.emit("run.resumed", f"run/{row.id}", pipeline=row.pipeline, status_before=row.status, lost=lost)
+        left_over = _ship_left_over(tx, project, row.id)
+    for folder in left_over:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _carry_out(
@@ -191,8 +223,11 @@ def _carry_out(
     except KeyboardInterrupt:
         _end(project, job, lease, actor, "cancelled", None, started_s)
         raise
+    except LostLease:
+        # Whoever took the run over has the say.
+        raise
     except MlwrightError as fault:
-        # The engine itself could not go on. The run stays resumable; whoever took it over has the say.
+        # The engine itself could not go on; the run can be resumed.
         _end(project, job, lease, actor, "failed", fault.as_dict(), started_s)
         raise
     _end(project, job, lease, actor, status, error, started_s)
@@ -216,7 +251,6 @@ def _end(
         if runs.end_run(tx, job.run_id, status, error=error, duration_s=duration_s):
             facts = {"error": error} if error else {}
             tx.emit(f"run.{status}", f"run/{job.run_id}", pipeline=job.spec.name, duration_s=duration_s, **facts)
-    leases.release(project.ledger, lease)
     shutil.rmtree(job.folder, ignore_errors=True)
 
 

@@ -51,7 +51,8 @@ def from_plain(value: Any, annotation: Any) -> Any:
     origin = typing.get_origin(annotation) or annotation
     if isinstance(origin, type) and issubclass(origin, tuple) and isinstance(value, list):
         value = origin(*value) if hasattr(origin, "_fields") else tuple(value)
-    if (isinstance(value, dict) and is_struct(origin)) or not matches(value, annotation):
+    is_record = isinstance(value, dict) and is_struct(origin) and not typing.is_typeddict(origin)
+    if is_record or not matches(value, annotation):
         return convert(value, annotation)
     return value
 
@@ -72,7 +73,7 @@ def convert(value: Any, annotation: Any, *, from_text: bool = False) -> Any:
             return _read_text(value, annotation)
         return msgspec.convert(value, annotation, dec_hook=_decode)
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
-        if matches(value, annotation):
+        if not is_natural(value) and matches(value, annotation):
             return value
         raise TypeMismatch(
             f"{_shown(value)} is no {describe(annotation)}.", why=f"its type is {describe(type(value))}"
