@@ -51,10 +51,15 @@ if [ "$(cat $venv/.locked 2>/dev/null)" != "$locked" ] || ! $venv/bin/python -c 
         "install one, or name it: make PYTHON=/path/to/python3.12"
     say "$($python -V) ($python) -> $venv"
     rm -rf $venv
+    # Debian cuts ensurepip out of its python3; a pip that is there can then put a pip into the environment.
     "$python" -m venv $venv >.setup.log 2>&1 || {
+        rm -rf $venv
+        "$python" -m venv --without-pip $venv >>.setup.log 2>&1 &&
+            "$python" -m pip --python $venv/bin/python install --quiet pip >>.setup.log 2>&1
+    } || {
         cat .setup.log >&2
         rm -rf $venv .setup.log
-        die "$python can't make a virtual environment." "its modules venv and ensurepip are not installed" \
+        die "$python can't make a virtual environment." "its modules venv and ensurepip are not installed, and it has no pip" \
             "on Debian and Ubuntu: apt-get install python3-venv"
     }
     rm -f .setup.log
