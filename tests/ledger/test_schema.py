@@ -41,7 +41,7 @@ def described(engine: sa.Engine) -> dict[str, Any]:
         with engine.connect() as connection:
             rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
         # What SQLite keeps is the statement itself; only the order of its constraints may differ.
-        found["sql"] = {name: _parts(sql) for name, sql in rows}
+        found["sql"] = {name: _parts(sql) for name, sql in rows if name != "alembic_version"}
     return found
 
 
