@@ -11,8 +11,7 @@ from mlwright.api.endpoint import DEFAULT_LIMIT, Endpoint, Input, Instant, Limit
 from mlwright.api.finding import not_found
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
+    from mlwright.ledger import Connection
     from mlwright.project import Project
 
 
@@ -130,7 +129,7 @@ def list_results(project: Project, given: ListResults) -> Page[MonitorResult]:
     return Page(items=[_result(row) for row in rows])
 
 
-def _state(connection: sa.Connection, row: Any) -> MonitorState:
+def _state(connection: Connection, row: Any) -> MonitorState:
     from mlwright.ledger import monitoring
 
     results = monitoring.list_results(connection, monitor=row.name, limit=1)

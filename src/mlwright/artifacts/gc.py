@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
-import sqlalchemy as sa
 
 from mlwright.artifacts.port import ArtifactStore, Blob
 from mlwright.core.clock import wall_now
 from mlwright.errors import NotFound
-from mlwright.ledger import Ledger
+from mlwright.ledger import Connection, Ledger
 from mlwright.ledger import artifacts as rows
 
 #: How long a blob that nothing refers to is kept, counted from when it was last put.
@@ -101,7 +100,7 @@ def collect(
     )
 
 
-def reachable(store: ArtifactStore, connection: sa.Connection) -> set[str]:
+def reachable(store: ArtifactStore, connection: Connection) -> set[str]:
     """Return the digests that facts refer to, directly or through folders, bundles and documents."""
     leaves = rows.saved_with(connection, _LEAF_CODECS)
     pending = list(rows.referenced(connection))

@@ -14,9 +14,7 @@ from mlwright.ledger import delivery as rows
 from mlwright.ledger.delivery import Arm, DeploymentRow
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
-    from mlwright.ledger import Transaction
+    from mlwright.ledger import Connection, Transaction
     from mlwright.project import Project
 
 
@@ -88,7 +86,7 @@ def reconcile(project: Project) -> list[str]:
     return [name for name in names if converge(project, name)]
 
 
-def the_deployment(connection: sa.Connection, name: str, *, lock: bool = False) -> DeploymentRow:
+def the_deployment(connection: Connection, name: str, *, lock: bool = False) -> DeploymentRow:
     """Return a deployment; with `lock`, other writers to it wait until this transaction ends.
 
     Raises:

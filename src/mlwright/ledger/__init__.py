@@ -5,6 +5,8 @@ writes and reads events. `leases.py` gives one process at a time the right to ac
 one per aggregate: plain functions from a transaction to values.
 """
 
+from sqlalchemy import Connection
+
 from mlwright.ledger.store import Ledger, Transaction
 
-__all__ = ["Ledger", "Transaction"]
+__all__ = ["Connection", "Ledger", "Transaction"]

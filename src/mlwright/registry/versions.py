@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from mlwright.errors import InvalidUsage, NotFound, did_you_mean
-from mlwright.ledger import Transaction
+from mlwright.ledger import Connection, Transaction
 from mlwright.ledger import registry as rows
 from mlwright.ledger.registry import AliasRow, ModelRow
 from mlwright.registry.values import ModelVersion, check_alias, version_of
@@ -66,7 +64,7 @@ def get_version(project: Project, ref: str) -> ModelVersion:
         return find(connection, ref)
 
 
-def find(connection: sa.Connection, ref: str) -> ModelVersion:
+def find(connection: Connection, ref: str) -> ModelVersion:
     """Return the version that a reference names, read in a connection's transaction; see `get_version`."""
     name, mark, which = _split(ref)
     model = _model(connection, name)
@@ -138,7 +136,7 @@ def _split(ref: str) -> tuple[str, str, str]:
     return ref, "", ""
 
 
-def _model(connection: sa.Connection, name: str) -> ModelRow:
+def _model(connection: Connection, name: str) -> ModelRow:
     found = rows.list_models(connection, name)
     if found:
         return found[0]
@@ -151,7 +149,7 @@ def _model(connection: sa.Connection, name: str) -> ModelRow:
     )
 
 
-def _version(connection: sa.Connection, model: ModelRow, version: int) -> ModelVersion:
+def _version(connection: Connection, model: ModelRow, version: int) -> ModelVersion:
     # SQLite's integers end at 64 bits; no model has that many versions.
     row = rows.find_version(connection, model.name, version) if version <= model.latest else None
     if row is None:
@@ -165,7 +163,7 @@ def _version(connection: sa.Connection, model: ModelRow, version: int) -> ModelV
     return version_of(row)
 
 
-def _aliased(connection: sa.Connection, model: ModelRow, alias: str) -> ModelVersion:
+def _aliased(connection: Connection, model: ModelRow, alias: str) -> ModelVersion:
     if alias in model.aliases:
         return _version(connection, model, model.aliases[alias])
     known = sorted(entry.version for entry in rows.list_versions(connection, model.name, limit=10))

@@ -11,8 +11,7 @@ from mlwright.ledger import delivery as rows
 from mlwright.ledger.delivery import Arm, DeploymentRow
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
+    from mlwright.ledger import Connection
     from mlwright.project import Project
 
 
@@ -43,7 +42,7 @@ class GatewayTraffic:
         return "mlwright's gateway shares rows out by the ledger's traffic"
 
 
-def _found(connection: sa.Connection, deployment: str) -> DeploymentRow:
+def _found(connection: Connection, deployment: str) -> DeploymentRow:
     row = rows.find_deployment(connection, deployment)
     if row is None:
         raise NotFound(
