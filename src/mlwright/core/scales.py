@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
@@ -72,14 +72,15 @@ def number_ticks(low: float, high: float, wanted: int = 5) -> list[Tick]:
 
 
 def number_label(value: float, digits: int) -> str:
-    """Return a number with so many decimals and marks between thousands; minus zero is zero.
+    """Return a number with so many decimals, marks between thousands and a true minus; minus zero is zero.
 
     Example:
         >>> number_label(-1234.5, 1), number_label(-0.0, 1)
-        ('-1,234.5', '0.0')
+        ('−1,234.5', '0.0')
     """
     text = f"{value:,.{digits}f}"
-    return text[1:] if not text.strip("-0.,") and text.startswith("-") else text
+    is_zero = not text.strip("-0.,")
+    return text.lstrip("-") if is_zero else text.replace("-", "−")
 
 
 def padded(values: list[float], *, share: float = 0.06, include: tuple[float, ...] = ()) -> tuple[float, float]:
@@ -131,12 +132,12 @@ def time_ticks(low: datetime, high: datetime, wanted: int = 8) -> list[Tick]:
     return found
 
 
-def day_label(moment: datetime) -> str:
+def day_label(moment: date) -> str:
     """Return a day as people write it, for example `5 Apr`; the month's name doesn't depend on the machine."""
     return f"{moment.day} {_MONTHS[moment.month - 1]}"
 
 
-def month_label(moment: datetime) -> str:
+def month_label(moment: date) -> str:
     """Return a month with its year, for example `Apr 2013`."""
     return f"{_MONTHS[moment.month - 1]} {moment.year}"
 

@@ -24,6 +24,7 @@ Shape = Literal["circle", "diamond", "triangle", "square", "cross"]
 
 #: How many colours series have; series beyond them begin again with the first.
 SERIES = 8
+_HALF_LETTER = 3.3
 
 _LIGHT = ("#3569c4", "#c2620e", "#12806f", "#b8377a", "#7350bf", "#6f7a10", "#c03a2b", "#1f7d9c")
 _DARK = ("#82a9f5", "#eda15c", "#4bc0ae", "#ec88b8", "#b79df2", "#bfc95f", "#f18d80", "#6fc4e3")
@@ -46,7 +47,7 @@ STYLE = (
     ".plot .grid{stroke:var(--faint);stroke-width:1}.plot .axis{stroke:var(--soft);stroke-width:1}"
     ".plot .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}"
     ".plot .thin{stroke-width:1.25}.plot .dashed{stroke-dasharray:5 4}"
-    ".plot .faded{fill-opacity:.16}.plot .hit{fill:transparent}"
+    ".plot .half{fill-opacity:.6}.plot .faded{fill-opacity:.16}.plot .hit{fill:transparent}"
     ".plot .mark{stroke:var(--page);stroke-width:1.5}"
     ".plot .onfill{fill:var(--page);font-weight:600}"
     + "".join(
@@ -139,7 +140,12 @@ class Plot:
         for tick in self._round_x() if x_ticks is None else x_ticks:
             place = self._x(tick.value)
             self._parts.append(f'<path class="axis" d="M{_f(place)} {_f(self.bottom)}v4"/>')
-            self._text(place, self.bottom + 17, tick.label, "", "middle")
+            # A label that would stick out of the image ends at its edge instead.
+            sticks_out = place + len(tick.label) * _HALF_LETTER > self.frame.width
+            if sticks_out:
+                self._text(self.frame.width, self.bottom + 17, tick.label, "", "end")
+            else:
+                self._text(place, self.bottom + 17, tick.label, "", "middle")
 
     def line(self, points: Sequence[tuple[X, float | None]], css: str) -> None:
         """Draw a line through points; a value that is None or NaN leaves a gap."""
@@ -236,11 +242,11 @@ class Plot:
         self._text(0 if self.left < 60 else self.left, 11, words, "name", "start")
 
     def _round_x(self) -> list[Tick]:
-        wanted = max(int((self.right - self.left) / 80), 2)
+        room = self.right - self.left
         low, high = self.frame.x
         if isinstance(low, datetime) and isinstance(high, datetime):
-            return time_ticks(low, high, wanted)
-        return number_ticks(_number(low), _number(high), wanted)
+            return time_ticks(low, high, min(max(int(room / 50), 3), 10))
+        return number_ticks(_number(low), _number(high), max(int(room / 80), 2))
 
     def _text(self, left: float, top: float, words: str, css: str, anchor: Anchor) -> None:
         named = f' class="{css}"' if css else ""
