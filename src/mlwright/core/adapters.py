@@ -72,6 +72,8 @@ def load(port: str, name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
+        if (error.name or "").partition(".")[0] == "mlwright":
+            raise
         raise MissingExtra(
             f"the {port} '{name}' needs the package '{error.name}', which is not installed.",
             fix=f"pip install 'mlwright[{spec.extra}]'" if spec.extra else f"pip install {error.name}",
