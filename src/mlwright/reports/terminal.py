@@ -15,6 +15,7 @@ from mlwright.reports.words import counted, long_day, percent, signed
 
 _WIDEST = 100
 _COLUMNS = 64
+_INDENT = 7
 _LEVELS = " ▁▂▃▄▅▆▇█"
 _ASCII = str.maketrans({**dict(zip(_LEVELS, " .:-=+*%#", strict=True)), "−": "-", "–": "-", "…": "~", "→": ">"})
 _STYLES = {
@@ -66,10 +67,18 @@ class _Page:
         self.say(words, style="bold")
 
     def say(self, words: str, *, indent: int = 0, style: str = "") -> None:
-        self._console.print(Padding(self.text(words, style), (0, 0, 0, indent)), width=self._width)
+        padded = Padding(self.text(words, style), (0, 0, 0, indent), expand=False)
+        self._console.print(padded, width=self._width)
 
-    def line(self, line: Text) -> None:
-        self._console.print(line, width=self._width)
+    def entry(self, name: str, line: Text, sentences: Iterable[tuple[str, str]]) -> None:
+        """Print a named line and sentences below it, each (words, style), all with the same indent."""
+        grid = Table.grid()
+        grid.add_column(width=_INDENT - 2)
+        grid.add_column()
+        grid.add_row(Text(name, "bold"), line)
+        self._console.print(Padding(grid, (0, 0, 0, 2), expand=False), width=self._width)
+        for words, style in sentences:
+            self.say(words, indent=_INDENT, style=style)
 
     def text(self, words: str, style: str = "") -> Text:
         return Text(words.translate(_ASCII) if self._only_ascii else words, style=style)
@@ -80,7 +89,7 @@ class _Page:
             table.add_column(heading.lstrip("#"), justify="right" if heading.startswith("#") else "left", no_wrap=True)
         for row in rows:
             table.add_row(*row)
-        self._console.print(Padding(table, (0, 0, 0, 2)), width=self._width)
+        self._console.print(Padding(table, (0, 0, 0, 2), expand=False), width=self._width)
 
 
 def sparkline(values: Sequence[float | None], low: float, high: float) -> str:
@@ -129,8 +138,7 @@ def _traffic(page: _Page, report: LoopReport) -> None:
     for version in sorted({version for day in report.days for version in day.by_version}):
         shares = [day.by_version.get(version, 0) / day.rows if day.rows else None for day in report.days]
         rows = sum(day.by_version.get(version, 0) for day in report.days)
-        # Parts of the time line in which a version had few rows still show: the smallest block is for any share.
-        page.say(f"v{version:<4} {_fitted(shares, 1.0):<{_COLUMNS}} {rows:>9,} rows", indent=2)
+        page.say(f"v{version:<4} {rows:>9,} rows  {_fitted(shares, 1.0)}".rstrip(), indent=2)
 
 
 def _versions(page: _Page, report: LoopReport) -> None:
@@ -138,15 +146,14 @@ def _versions(page: _Page, report: LoopReport) -> None:
         return
     page.title("Versions")
     for version in report.versions:
-        name, day = f"v{version.version:<3} ", f"  registered {version.registered_at:%Y-%m-%d}"
-        line = Text("  ").append(name, "bold").append(version.fate.replace("-", " "), _STYLES.get(version.fate, ""))
-        page.line(line.append_text(page.text(f"{day}, {_answered(version)}")))
-        page.say(f"why: {version.cause.sentence}", indent=7)
-        if version.description:
-            page.say(f"training: {version.description}", indent=7)
-        for gate in version.gates:
-            page.say(f"gate {gate.gate} {gate.reason}", indent=7, style="" if gate.passed else "red")
-        page.say(f"became: {version.fate_sentence}", indent=7)
+        line = Text(version.fate.replace("-", " "), _STYLES.get(version.fate, ""))
+        line.append_text(page.text(f", registered {version.registered_at:%Y-%m-%d}, {_answered(version)}"))
+        said = [(f"why: {version.cause.sentence}", "")]
+        said += [(f"training: {version.description}", "")] if version.description else []
+        said += [(f"gate {gate.gate} {gate.reason}", "" if gate.passed else "red") for gate in version.gates]
+        # What became of a version that was rolled out is told with its rollout.
+        said += [(version.fate_sentence, "")] if version.fate == "not-deployed" else []
+        page.entry(f"v{version.version}", line, said)
 
 
 def _answered(version: VersionStory) -> str:
@@ -163,15 +170,11 @@ def _rollouts(page: _Page, rollouts: Sequence[RolloutStory]) -> None:
         return
     page.title("Rollouts")
     for rollout in rollouts:
+        line = Text(rollout.status.replace("-", " "), _STYLES.get(rollout.status, ""))
         against = f" against v{rollout.stable}" if rollout.stable is not None else ""
-        line = Text("  ").append(f"v{rollout.candidate}{against} ", "bold")
-        line.append(rollout.status.replace("-", " "), _STYLES.get(rollout.status, ""))
         steps = " → ".join(f"{step.weight:.0%} {step.at:%m-%d %H:%M}" for step in rollout.steps)
-        page.line(
-            line.append_text(page.text(f"  {rollout.started_at:%Y-%m-%d}, {counted(rollout.looks, 'look')}  {steps}"))
-        )
-        if rollout.sentence:
-            page.say(rollout.sentence, indent=7)
+        told = f"{against}, {rollout.started_at:%Y-%m-%d}, {counted(rollout.looks, 'look')}: {steps}"
+        page.entry(f"v{rollout.candidate}", line.append_text(page.text(told)), [(rollout.sentence, "")])
 
 
 def _alerts(page: _Page, alerts: Sequence[AlertStory]) -> None:
@@ -180,18 +183,15 @@ def _alerts(page: _Page, alerts: Sequence[AlertStory]) -> None:
     page.title("Alerts")
     for alert in alerts:
         over = f"to {alert.resolved_at:%Y-%m-%d}" if alert.resolved_at else "still open"
-        style = "red" if alert.severity == "critical" else "yellow"
-        line = Text("  ").append(f"{alert.opened_at:%Y-%m-%d} {over}  ").append(alert.monitor, style)
-        page.line(line.append(f"  version {alert.version} served"))
-        page.say(alert.sentence, indent=7)
-        for sentence in alert.led_to:
-            page.say(f"→ {sentence}", indent=7)
-        if alert.resolution:
-            page.say(f"over: {alert.resolution}", indent=7)
+        line = Text(f"{alert.opened_at:%Y-%m-%d} {over}, ")
+        line.append(alert.monitor, "red" if alert.severity == "critical" else "yellow")
+        said = [alert.sentence, *(f"→ {sentence}" for sentence in alert.led_to)]
+        said += [f"over: {alert.resolution}"] if alert.resolution else []
+        page.entry(f"v{alert.version}", line, [(sentence, "") for sentence in said])
 
 
 def _fitted(values: Sequence[float | None], most: float) -> str:
-    """Return a sparkline of at most so many columns as fit; a column is the mean of its values, and shows if any does."""
+    """Return a sparkline of as many columns as fit; each is the mean of its values, and shows when that isn't zero."""
     size = max(-(-len(values) // _COLUMNS), 1)
     columns: list[float | None] = []
     for start in range(0, len(values), size):
