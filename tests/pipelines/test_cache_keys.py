@@ -134,9 +134,7 @@ def test_any_change_of_code_that_a_step_reaches_changes_its_code(
         ("pkg/deep.py", "def unused():\n    return 1", "def unused():\n    return 2"),
     ],
 )
-def test_what_a_step_does_not_reach_does_not_change_its_code(
-    project_code: Path, name: str, old: str, new: str
-) -> None:
+def test_what_a_step_does_not_reach_does_not_change_its_code(project_code: Path, name: str, old: str, new: str) -> None:
     before = digest(project_code)
     edit(project_code, name, old, new)
     assert digest(project_code) == before

@@ -14,7 +14,15 @@ import pytest
 
 from mlwright import pipeline, step
 from mlwright.core.clock import ReplayClock
-from mlwright.errors import AlreadyRunning, InvalidDefinition, InvalidUsage, NotFound, RunFailed, StepTimeout, Unsupported
+from mlwright.errors import (
+    AlreadyRunning,
+    InvalidDefinition,
+    InvalidUsage,
+    NotFound,
+    RunFailed,
+    StepTimeout,
+    Unsupported,
+)
 from mlwright.ledger import leases, runs, steps, tracked
 from mlwright.ledger.outbox import read_events
 from mlwright.pipelines import Progress, interrupted, open_result, resume, run
@@ -117,7 +125,9 @@ def test_only_the_named_errors_are_tried_again_and_those_that_pass_by_themselves
     folders = [tmp_path / name for name in "abc"]
     for folder in folders:
         folder.mkdir()
-    assert run(project, flows.retried_on_value_errors, {"folder": str(folders[0])}, executor="inline").status == "failed"
+    assert (
+        run(project, flows.retried_on_value_errors, {"folder": str(folders[0])}, executor="inline").status == "failed"
+    )
     assert run(project, flows.retried_on_os_errors, {"folder": str(folders[1])}, executor="inline").result == 2
     assert run(project, flows.passing, {"folder": str(folders[2])}, executor="inline").result == 1
 

@@ -77,6 +77,11 @@ def marks(script: Path) -> set[int]:
     return {int(path.name[4:]) for path in (script.parent / "marks").glob("pid-*")}
 
 
+def count_runs(project: Project) -> int:
+    with project.ledger.read() as connection:
+        return sum(runs.count_runs(connection).values())
+
+
 def workers_of(folder: Path) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -120,8 +125,10 @@ def test_an_engine_killed_at_random_moments_finishes_when_resumed_and_commits_ea
     chance = random.Random(os.urandom(8))
     killed = 0
     for wait_s in (0.30, 0.31, 0.32, 0.33):
+        known = count_runs(project)
         process = start(script, wait_s, executor)
-        time.sleep(chance.uniform(0.5, 3.0))
+        wait_until(lambda known=known: count_runs(project) > known, "the start of the run")
+        time.sleep(chance.uniform(0.0, 1.6))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         wait_until(lambda: not workers_of(project.settings.home), "the end of the workers")

@@ -38,6 +38,8 @@ def entry_of(function: Callable[..., Any]) -> tuple[Entry, str]:
     name = spec.name if function.__module__ == "__main__" and spec is not None else function.__module__
     if name == "__main__" or name in _files:
         file = str(_files.get(name) or getattr(module, "__file__", None) or "")
+        # Code that is piped into the interpreter calls its file "<stdin>".
+        file = file if Path(file).is_file() else ""
         entry = Entry(file=Path(file).name, qualname=function.__qualname__)
         root = str(Path(file).resolve().parent) if file else ""
     else:
