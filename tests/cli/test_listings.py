@@ -172,3 +172,9 @@ def test_integrations_lists_adapters_without_importing_them(command: Command) ->
         key: item[key] for item in data["items"] if item["name"] == "process" for key in ("port", "name")
     }.items()
     assert command("integrations").out.splitlines()[0].split() == ["PORT", "NAME", "STATE", "ABOUT"]
+
+
+def test_shared_options_may_stand_before_the_command(command: Command, filled: Project) -> None:
+    home = str(filled.settings.home)
+    for before in (["--json", "--home", home], [f"--home={home}", "--json"]):
+        assert command(*before, "runs").out == command("runs", "--json").out

@@ -70,7 +70,7 @@ def test_help_takes_at_most_150_ms_of_cpu() -> None:
         (["runs", "--limt", "3"], "Did you mean --limit?"),
         (["runs", "--limit", "many"], "many"),
         (["runs", "show"], "RUN"),
-        (["--json"], "write the command first"),
+        (["--limit", "3", "runs"], "--limit"),
         (["models", "alias", "delay", "prod", "two"], "two"),
         (["completion", "tcsh"], "tcsh"),
         (["run"], "--resume"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -24,6 +24,8 @@ Item = TypeVar("Item")
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 #: How many items a page holds at most.
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)]
+#: A count or a place that a database can hold.
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,11 +109,33 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
                     f"'{self.name}' takes no field '{name}'.", fix=did_you_mean(name, list(known)), endpoint=self.name
                 )
         try:
-            return msgspec.convert(dict(fields), self.input, strict=strict)
+            given = msgspec.convert(dict(fields), self.input, strict=strict)
         except msgspec.ValidationError as error:
             raise InvalidInput(f"the input of '{self.name}' is wrong.", why=str(error), endpoint=self.name) from error
+        for name in known:
+            if not _can_be_kept(getattr(given, name)):
+                raise InvalidInput(
+                    f"the field '{name}' of '{self.name}' has a value that can't be kept.",
+                    why="a text holds the character NUL, or a time lies before the year 1 or after 9999 in UTC",
+                    endpoint=self.name,
+                )
+        return given
 
 
 def acting(project: Project, act: Act) -> str:
     """Return who acts: the one named in the input, else the project's own actor."""
     return act.actor or project.actor
+
+
+def _can_be_kept(value: Any) -> bool:
+    """Tell whether databases can hold a value: some refuse NUL in texts, and UTC has a first and a last moment."""
+    if isinstance(value, str):
+        return "\x00" not in value
+    if isinstance(value, (list, dict)):
+        return all(map(_can_be_kept, value))
+    if isinstance(value, datetime):
+        try:
+            value.astimezone(UTC)
+        except OverflowError:
+            return False
+    return True

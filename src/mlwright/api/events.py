@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwright.api.endpoint import DEFAULT_LIMIT, Endpoint, Input, Instant, Limit, Page
+from mlwright.api.endpoint import DEFAULT_LIMIT, Endpoint, Input, Instant, Limit, Page, Whole
 from mlwright.core.events import Event
 from mlwright.errors import InvalidInput
 
@@ -30,7 +30,7 @@ class ListEvents(Input, frozen=True, kw_only=True):
     subject: str | None = None
     since: Instant | None = None
     until: Instant | None = None
-    after: int = 0
+    after: Whole = 0
     cursor: str | None = None
     limit: Limit = DEFAULT_LIMIT
     newest_first: bool = False
@@ -63,7 +63,7 @@ def list_events(project: Project, given: ListEvents) -> Page[Event]:
 def _place(cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    if not cursor.isdigit():
+    if not cursor.isdecimal() or len(cursor) > 18:
         raise InvalidInput(f"'{cursor}' is no cursor of a list of events.", fix="use `next` of the page before")
     return int(cursor)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlwright.api.endpoint import Endpoint, Input, Page
+from mlwright.api.endpoint import Endpoint, Input, Page, Whole
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -48,7 +48,7 @@ class ListGates(Input, frozen=True, kw_only=True):
     """
 
     model: str
-    version: int | None = None
+    version: Whole | None = None
 
 
 def list_gates(project: Project, given: ListGates) -> Page[GateResult]:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlwright.api.endpoint import Act, Endpoint, Input, Instant, Page, acting
+from mlwright.api.endpoint import Act, Endpoint, Input, Instant, Page, Whole, acting
 from mlwright.api.finding import not_found
 from mlwright.api.gates import GateResult, gate_result
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
+    from mlwright.ledger import Connection
     from mlwright.project import Project
 
 
@@ -154,7 +153,7 @@ class SetAlias(Act, frozen=True, kw_only=True):
 
     model: str
     alias: str
-    version: int
+    version: Whole
 
 
 def list_models(project: Project, _given: ListModels) -> Page[Model]:
@@ -212,7 +211,7 @@ def set_alias(project: Project, given: SetAlias) -> Model:
         return _find(connection, given.model)
 
 
-def _find(connection: sa.Connection, name: str) -> Model:
+def _find(connection: Connection, name: str) -> Model:
     from mlwright.ledger import registry
 
     for row in registry.list_models(connection, name):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from cyclopts import App, CycloptsError
 
 INTERRUPTED = 130
+#: Options that may stand before the command, too.
+_SHARED = ("--json", "--server", "--home")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -74,7 +76,8 @@ def application() -> App:
     return app
 
 
-def _dispatch(given: list[str]) -> int:
+def _dispatch(words: list[str]) -> int:
+    given = _options_last(words)
     first = given[0] if given else "--help"
     if first in ("--help", "-h", "help"):
         from mlwright.cli.commands import overview
@@ -92,6 +95,14 @@ def _dispatch(given: list[str]) -> int:
     return _run(given)
 
 
+def _options_last(given: list[str]) -> list[str]:
+    """Move the shared options that stand before the command (`mlwright --home DIR runs`) behind it."""
+    taken = 0
+    while taken < len(given) and given[taken].partition("=")[0] in _SHARED:
+        taken += 1 if "=" in given[taken] or given[taken] == "--json" else 2
+    return [*given[taken:], *given[:taken]]
+
+
 def _work(given: list[str]) -> int:
     """Do one step's task: what executors start in each worker, so it loads nothing of the command line."""
     from mlwright.pipelines import worker
@@ -105,9 +116,7 @@ def _check_command(first: str) -> None:
     from mlwright.cli.commands import names
 
     if first.startswith("-") and first != "__complete":
-        raise InvalidUsage(
-            f"the option {first} stands before a command.", fix="write the command first: mlwright runs --json"
-        )
+        raise InvalidUsage(f"the option {first} stands without a command.", fix="mlwright --help lists the commands")
     known = names()
     if first not in known and first != "__complete":
         raise InvalidUsage(

@@ -57,7 +57,9 @@ def control_plane(client: LocalClient) -> Starlette:
         for name, kind in _PAGE_FILES.items()
     ]
     handlers: dict[Any, Any] = {HTTPException: _on_http_error}
-    return Starlette(routes=routes, exception_handlers=handlers)
+    application = Starlette(routes=routes, exception_handlers=handlers)
+    application.router.redirect_slashes = False
+    return application
 
 
 def failure(error: MlwrightError) -> Response:

@@ -81,7 +81,7 @@ function tiles(found) {
     tile(found.open.length, "open alerts", "bad"),
     tile(moving, "rollouts under way", "busy"),
     tile(running, "runs under way", "busy"),
-    tile(failed, "failed of the last runs", "bad"),
+    tile(failed, "failed runs lately", "bad"),
     tile(found.models.length, "models", ""),
     tile(found.deployments.length, "deployments", ""),
   ]);
@@ -167,7 +167,7 @@ function runsView(found) {
 
 function alertsView(found) {
   if (!found.alerts.length) return [empty("No alert so far.")];
-  const headings = [["State"], ["Monitor"], ["Opened", "tight"], ["Resolved", "tight wide"], ["What", "words"]];
+  const headings = [["State"], ["Monitor"], ["Opened", "tight wide"], ["Resolved", "tight wide"], ["What", "words"]];
   const rows = found.alerts.map((alert) => [
     alert.resolved_at ? chip("resolved") : chip(alert.severity),
     `${alert.monitor} (v${alert.version})`,
@@ -177,6 +177,8 @@ function alertsView(found) {
   ]);
   return [table("Alerts", headings, rows)];
 }
+
+const known = ([, value]) => value !== null && value !== "";
 
 function fact([name, value]) {
   if (typeof value === "number") return `${name} ${number(value)}`;
@@ -193,7 +195,7 @@ function eventsView() {
       {},
       make("time", { datetime: event.time }, moment(event.time)),
       make("span", {}, eventChip(event.type)),
-      make("p", {}, `${subject(event)} `, make("span", { class: "soft" }, Object.entries(event.data).map(fact).join(" · "))),
+      make("p", {}, `${subject(event)} `, make("span", { class: "soft" }, Object.entries(event.data).filter(known).map(fact).join(" · "))),
     ),
   );
   return [make("ol", { class: "events" }, ...items)];
