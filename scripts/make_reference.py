@@ -48,7 +48,7 @@ def python_page() -> str:
     import mlwright
 
     out = ["# Python\n", _NOTE]
-    out.append("The names that `import mlwright` gives. Each is loaded when first used.\n")
+    out.append("## Package `mlwright`\n\nThe names that `import mlwright` gives. Each is loaded when first used.\n")
     out += [_entry(name, getattr(mlwright, name)) for name in sorted(mlwright.__all__) if not name.startswith("__")]
     for package in PACKAGES:
         module = importlib.import_module(package)
@@ -96,6 +96,8 @@ def _methods(cls: type) -> Iterator[tuple[str, Any]]:
 
 def signature(value: Any) -> str:
     """Return a callable's signature as it would be typed, one parameter a line when it is long."""
+    if inspect.isclass(value) and issubclass(value, msgspec.Struct):
+        return _broken_if_long(_struct_signature(value))
     try:
         found = inspect.signature(value)
     except (TypeError, ValueError):
@@ -109,6 +111,35 @@ def signature(value: Any) -> str:
     text = str(shown).replace("mlwright.", "")
     # The address of a default (a function, a sentinel) differs from run to run.
     text = re.sub(r"<(?:function|object|class) ?([\w.]*)[^>]*>", r"\1", text)
+    return _broken_if_long(text)
+
+
+def _struct_signature(cls: type[msgspec.Struct]) -> str:
+    """Return a Struct's fields as a signature, from the annotations as they were written."""
+    written = {
+        name: text for base in reversed(cls.__mro__) for name, text in vars(base).get("__annotations__", {}).items()
+    }
+    defaults = (msgspec.NODEFAULT,) * (
+        len(cls.__struct_fields__) - len(cls.__struct_defaults__)
+    ) + cls.__struct_defaults__
+    fields = []
+    for name, default in zip(cls.__struct_fields__, defaults, strict=True):
+        if name not in cls.__match_args__ and "*" not in fields:
+            fields.append("*")
+        type_name = str(_unquoted(written.get(name, "Any"))).replace("mlwright.", "")
+        fields.append(f"{name}: {type_name}{_default(default)}")
+    return f"({', '.join(fields)})"
+
+
+def _default(value: Any) -> str:
+    if value is msgspec.NODEFAULT:
+        return ""
+    # What isn't written as a constant is made anew for each instance: an empty list, a nested default.
+    constant = isinstance(value, str | int | float | bool | tuple) or value is None
+    return f" = {value!r}" if constant else " = ..."
+
+
+def _broken_if_long(text: str) -> str:
     return text if len(text) <= 100 else _broken(text)
 
 
@@ -123,7 +154,11 @@ class _Text:
 
 
 def _unquoted(annotation: Any) -> Any:
-    return _Text(annotation.replace("'", "")) if isinstance(annotation, str) else annotation
+    """Return an annotation that was written as text so that it shows as it was written."""
+    if not isinstance(annotation, str):
+        return annotation
+    is_quoted = len(annotation) > 1 and annotation[0] == annotation[-1] and annotation[0] in "'\""
+    return _Text(annotation[1:-1] if is_quoted else annotation)
 
 
 def _broken(text: str) -> str:
