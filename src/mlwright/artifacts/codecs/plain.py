@@ -28,6 +28,10 @@ from mlwright.errors import InvalidInput
 
 #: Called for a value that JSON can't hold, with the value and where it is; returns what to write for it.
 Leaf = Callable[[Any, str], Any]
+# Where a value is: the place of what holds it, how the step from there is spelt, and the key or number. Spelt only for
+# an error or an artifact, because most values need no such text.
+_Place = tuple[Any, str, Any] | None
+_Leaf = Callable[[Any, _Place], Any]
 _COLUMNS = ColumnsCodec()
 _AS_IS = frozenset({type(None), bool, int, str})
 
@@ -48,11 +52,24 @@ def encode(value: Any, leaf: Leaf) -> bytes:
         Unknown: `leaf` raised it, or the value contains itself or is nested too deeply.
     """
     try:
-        plain = _encode(value, leaf, "")
-        try:
-            return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
-        except UnicodeEncodeError:
-            return json.dumps(plain, separators=(",", ":")).encode()
+        text = json.dumps(walk(value, leaf), ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise Unknown(value, "") from None
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Half of a surrogate pair has no bytes in UTF-8; JSON can spell it in ASCII.
+        return json.dumps(json.loads(text), separators=(",", ":")).encode()
+
+
+def walk(value: Any, leaf: Leaf) -> Any:
+    """Return a value in the terms of JSON.
+
+    Raises:
+        Unknown: `leaf` raised it, or the value contains itself or is nested too deeply.
+    """
+    try:
+        return _encode(value, lambda item, where: leaf(item, _spell(where)), None)
     except RecursionError:
         raise Unknown(value, "") from None
 
@@ -73,7 +90,15 @@ def decode(text: bytes, leaf: Callable[[Any], Any]) -> Any:
     return json.loads(text, object_hook=revive)
 
 
-def _encode(value: Any, leaf: Leaf, where: str) -> Any:
+def _spell(where: _Place) -> str:
+    steps = []
+    while where is not None:
+        where, form, key = where
+        steps.append(form % (key,))
+    return "".join(reversed(steps))
+
+
+def _encode(value: Any, leaf: _Leaf, where: _Place) -> Any:
     type_ = type(value)
     if type_ in _AS_IS:
         return value
@@ -90,47 +115,44 @@ def _encode(value: Any, leaf: Leaf, where: str) -> Any:
     tag, name, content = found
     if tag == "$enum":
         return {tag: name, "value": _encode(content, leaf, where)}
-    fields = {key: _encode(item, leaf, f"{where}.{key}") for key, item in content.items()}
+    fields = {key: _encode(item, leaf, (where, ".%s", key)) for key, item in content.items()}
     return {tag: name, "fields": {"$map": [list(pair) for pair in fields.items()]} if _has_marks(fields) else fields}
 
 
-def _items(values: Any, leaf: Leaf, where: str) -> list[Any]:
+def _items(values: Any, leaf: _Leaf, where: _Place) -> list[Any]:
     types = set(map(type, values))
-    if types <= _AS_IS or (types <= {*_AS_IS, float} and all(item is None or _is_finite(item) for item in values)):
+    # Long lists of plain numbers and texts are common, and need no look at each item.
+    if types <= _AS_IS or (types == {float} and all(map(math.isfinite, values))):
         return list(values)
-    return [_encode(item, leaf, f"{where}[{place}]") for place, item in enumerate(values)]
-
-
-def _is_finite(value: Any) -> bool:
-    return type(value) is not float or math.isfinite(value)
+    return [_encode(item, leaf, (where, "[%d]", place)) for place, item in enumerate(values)]
 
 
 def _has_marks(mapping: dict[Any, Any]) -> bool:
     return any(type(key) is not str or key.startswith("$") for key in mapping)
 
 
-def _dict(value: dict[Any, Any], leaf: Leaf, where: str) -> Any:
+def _dict(value: dict[Any, Any], leaf: _Leaf, where: _Place) -> Any:
     if _COLUMNS.accepts(value):
         return leaf(value, where)
     if _has_marks(value):
-        pairs = [[_encode(key, leaf, where), _encode(item, leaf, f"{where}[{key!r}]")] for key, item in value.items()]
+        pairs = [[_encode(key, leaf, where), _encode(item, leaf, (where, "[%r]", key))] for key, item in value.items()]
         return {"$map": pairs}
-    return {key: _encode(item, leaf, f"{where}[{key!r}]") for key, item in value.items()}
+    return {key: _encode(item, leaf, (where, "[%r]", key)) for key, item in value.items()}
 
 
-def _set(tag: str) -> Callable[[Any, Leaf, str], Any]:
-    def write(value: Any, leaf: Leaf, where: str) -> Any:
+def _set(tag: str) -> Callable[[Any, _Leaf, _Place], Any]:
+    def write(value: Any, leaf: _Leaf, where: _Place) -> Any:
         items = [_encode(item, leaf, where) for item in value]
         return {tag: sorted(items, key=lambda item: json.dumps(item, sort_keys=True))}
 
     return write
 
 
-def _float(value: float, leaf: Leaf, where: str) -> Any:
+def _float(value: float, leaf: _Leaf, where: _Place) -> Any:
     return value if math.isfinite(value) else {"$float": repr(value)}
 
 
-def _datetime(value: datetime, leaf: Leaf, where: str) -> Any:
+def _datetime(value: datetime, leaf: _Leaf, where: _Place) -> Any:
     zone = value.tzinfo
     if isinstance(zone, ZoneInfo) and zone.key:
         return {"$datetime": value.replace(tzinfo=None).isoformat(), "zone": zone.key, "fold": value.fold}
@@ -140,7 +162,7 @@ def _datetime(value: datetime, leaf: Leaf, where: str) -> Any:
     return {"$datetime": text, "fold": 1} if value.fold and zone is None else {"$datetime": text}
 
 
-def _time(value: time, leaf: Leaf, where: str) -> Any:
+def _time(value: time, leaf: _Leaf, where: _Place) -> Any:
     return {"$time": value.isoformat()} if value.tzinfo is None and not value.fold else leaf(value, where)
 
 
@@ -151,7 +173,7 @@ def _scalar(value: Any) -> Any:
     return {"$scalar": value.dtype.str, "data": base64.b64encode(value.tobytes()).decode()}
 
 
-_WRITE: dict[type, Callable[[Any, Leaf, str], Any]] = {
+_WRITE: dict[type, Callable[[Any, _Leaf, _Place], Any]] = {
     float: _float,
     list: _items,
     dict: _dict,

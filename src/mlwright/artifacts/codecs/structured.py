@@ -83,7 +83,7 @@ def first_unknown(value: Any, takes: Callable[[Any], bool]) -> plain.Unknown | N
             raise plain.Unknown(item, where)
 
     try:
-        plain.encode(value, leaf)
+        plain.walk(value, leaf)
     except plain.Unknown as unknown:
         return unknown
     return None
