@@ -96,7 +96,8 @@ def test_setting_an_alias_again_is_no_change(project: Project) -> None:
     [
         ("chrun", "there is no model 'chrun'", "did you mean 'churn'?"),
         ("churn/9", "model 'churn' has no version 9", "mlwright models show churn"),
-        ("churn/99999999999999999999999", "has no version 99999", "mlwright models show churn"),
+        ("churn/999999999999999999", "has no version 99999", "mlwright models show churn"),
+        ("churn/" + "9" * 5000, "names no version", "write churn/1"),
         ("churn@pord", "model 'churn' has no alias 'pord'", "did you mean 'prod'?"),
         ("churn@", "'churn@' names no version", "write name/3"),
         ("churn/x", "'churn/x' names no version", "write churn/1"),

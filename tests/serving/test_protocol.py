@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from messages import answer, request, tensors
 
 import mlwright
@@ -151,8 +153,14 @@ def without(name: str) -> bytes:
     return msgspec.json.encode({"inputs": [tensor for tensor in tensors([0.0]) if tensor["name"] != name]})
 
 
+DEEP = b"[" * 20_000 + b"]" * 20_000
 BAD = {
     "an empty body": (b"", "isn't valid JSON"),
+    "lists a hundred thousand deep": (b"[" * 90_000, "isn't valid JSON"),
+    "data a thousand deep": (
+        b'{"inputs": [{"name": "x", "shape": [1], "datatype": "FP64", "data": %b}]}' % DEEP,
+        "valid",
+    ),
     "no JSON": (b"{", "isn't valid JSON"),
     "NaN in JSON": (b'{"inputs": [{"name": "x", "shape": [1], "datatype": "FP64", "data": [NaN]}]}', "send null"),
     "a byte that is no UTF-8": (b'{"inputs": [], "id": "\xff"}', "isn't valid JSON"),
@@ -182,6 +190,38 @@ BAD = {
     "data that is no list": (with_tensor("x", data=5), "'x' holds a value that isn't FP64"),
     "an unknown output": (request([0.0], outputs=[{"name": "prob"}]), "no output 'prob'"),
 }
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+MEMBERS = st.sampled_from(["name", "datatype", "shape", "data", "parameters"])
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.integers(0, 4), MEMBERS, JSON, st.dictionaries(st.sampled_from(["id", "inputs", "outputs", "parameters"]), JSON)
+)
+def test_no_body_makes_the_server_fail(
+    client: Client, live: None, which: int, member: str, value: Any, others: dict[str, Any]
+) -> None:
+    """Whatever is put in the place of any part of a request: it is answered, or refused by a 400 that says why."""
+    inputs = tensors([0.0])
+    inputs[which][member] = value
+    for body in ({"inputs": inputs}, {"inputs": tensors([0.0]), **others}):
+        status, told, _ = client("POST", "/v2/models/live/infer", msgspec.json.encode(body))
+        assert status == 200 or (status == 400 and list(told) == ["error"]), told
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=60), st.text(max_size=30))
+def test_no_bytes_and_no_path_make_the_server_fail(client: Client, live: None, body: bytes, path: str) -> None:
+    assert client("POST", "/v2/models/live/infer", body)[0] == 400
+    assert client("GET", f"/v2/{path}")[0] in (200, 404, 405)
+    assert client("POST", f"/v2/models/{path}/infer", request([0.0]))[0] in (200, 400, 404, 405)
+    assert client("POST", f"/v2/models/live/versions/{path}/infer", request([0.0]))[0] in (200, 400, 404, 405)
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -32,6 +32,7 @@ DATATYPES = {
 }
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_VERSION = re.compile(r"[0-9]{1,18}")
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 
 Unknown = Literal["missing", "error"]
@@ -118,6 +119,11 @@ def version_of(row: VersionRow) -> ModelVersion:
     values["signature"] = msgspec.convert(row.signature, Signature)
     values["metrics"] = {name: math.nan if number is None else number for name, number in row.metrics.items()}
     return ModelVersion(**values)
+
+
+def is_version(text: str) -> bool:
+    """Tell whether a text is the number of a version (of at most 18 digits: no model has more)."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def check_model_name(name: str) -> str:

@@ -10,7 +10,7 @@ from mlwright.errors import InvalidUsage, NotFound, did_you_mean
 from mlwright.ledger import Connection, Transaction
 from mlwright.ledger import registry as rows
 from mlwright.ledger.registry import AliasRow, ModelRow
-from mlwright.registry.values import ModelVersion, check_alias, version_of
+from mlwright.registry.values import ModelVersion, check_alias, is_version, version_of
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -69,7 +69,7 @@ def find(connection: Connection, ref: str) -> ModelVersion:
     name, mark, which = _split(ref)
     model = _model(connection, name)
     if mark == "/":
-        if not which.isdecimal():
+        if not is_version(which):
             raise InvalidUsage(f"'{ref}' names no version.", fix=f"write {name}/{model.latest}, or {name}@<alias>")
         return _version(connection, model, int(which))
     if which in ("", "latest"):
@@ -150,7 +150,7 @@ def _model(connection: Connection, name: str) -> ModelRow:
 
 
 def _version(connection: Connection, model: ModelRow, version: int) -> ModelVersion:
-    # SQLite's integers end at 64 bits; no model has that many versions.
+    # A number beyond the newest need not be asked for, and may be beyond what the column can hold.
     row = rows.find_version(connection, model.name, version) if version <= model.latest else None
     if row is None:
         known = [entry.version for entry in rows.list_versions(connection, model.name, limit=10)]

@@ -96,7 +96,7 @@ def decode_request(body: bytes) -> InferRequest:
         return _requests.decode(body)
     except msgspec.ValidationError as error:
         raise InvalidInput("the body is no inference request.", why=str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         hint = "JSON has no NaN or Infinity: send null for a missing value"
         raise InvalidInput("the body isn't valid JSON.", why=str(error), fix=hint) from None
 
@@ -181,12 +181,12 @@ def _values(tensor: Tensor, column: Column) -> list[Any]:
         values: list[Any] = decoder.decode(tensor.data)
     except msgspec.DecodeError as error:
         # Elements may also come nested, following the shape; that is rare, so it is tried second.
-        flat = _flatten(_anything.decode(tensor.data))
-        if flat is None:
-            raise _wrong_values(tensor, error) from None
         try:
+            flat = _flatten(_anything.decode(tensor.data))
+            if flat is None:
+                raise _wrong_values(tensor, error) from None
             values = msgspec.convert(flat, decoder.type)
-        except msgspec.ValidationError as nested:
+        except (msgspec.DecodeError, RecursionError) as nested:
             raise _wrong_values(tensor, nested) from None
     return values
 

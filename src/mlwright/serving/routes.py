@@ -17,7 +17,7 @@ from mlwright.ledger.delivery import DeploymentRow
 from mlwright.registry import ModelVersion
 from mlwright.registry.predictor import Predictor
 from mlwright.registry.signatures import arrays_of
-from mlwright.registry.values import Column
+from mlwright.registry.values import Column, is_version
 from mlwright.serving.arms import PINNED, STABLE, LoadedArm, Route, columns_of
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _route_of(name: str, model: str, arms: Sequence[LoadedArm], row: DeploymentR
 
 
 def _version(project: Project, model: str, version: str) -> ModelVersion:
-    if not version.isdecimal():
+    if not is_version(version):
         raise NotFound(f"model '{model}' has no version '{version}'.", fix="versions are numbers, for example 1")
     return registry.get_version(project, f"{model}/{version}")
 
