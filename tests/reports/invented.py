@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import random
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+from msgspec import structs
 
 from mlwright.reports import words
 from mlwright.reports.values import (
@@ -24,7 +27,6 @@ from mlwright.reports.values import (
     VersionStory,
     Volume,
 )
-from msgspec import structs
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 DAYS = 275
@@ -120,7 +122,7 @@ def _losses(rows: int, share: float, served: float, baseline: float, spread: flo
 
 def _periods(chance: random.Random, days: list[Day], starts: list[date], unit: float) -> list[Period]:
     found = []
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         inside = [day for day in days if start <= day.day < end]
         rows = sum(day.labelled for day in inside)
         share = sum(day.positives for day in inside) / rows
@@ -277,6 +279,8 @@ def _firing(number: int, day: int) -> FiringStory:
     return FiringStory(
         source="trigger/retrain",
         at=at(day),
+        last_at=at(day),
+        count=1,
         decision="fired",
         reason="alert.opened alert/a1 (abcd1234)",
         outcome="succeeded",

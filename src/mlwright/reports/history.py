@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlwright.core.ids import short
+from mlwright.core.events import Event
 from mlwright.core.scales import day_label
 from mlwright.errors import NotFound
 from mlwright.ledger import delivery, monitoring, outbox, registry, runs, system
@@ -42,7 +42,7 @@ class Facts(msgspec.Struct, kw_only=True):
     """Everything but the rows, as the ledger has it; lists are in the order of time.
 
     Attributes:
-        alert_of: Key of a firing -> the alert whose event it answered.
+        alert_events: Key of a firing -> the event of an alert that it answered.
         runs: Id -> the runs that made the versions.
         undone: Version -> why all traffic was taken from it by hand.
     """
@@ -55,7 +55,7 @@ class Facts(msgspec.Struct, kw_only=True):
     traffic: list[TrafficRow]
     alerts: list[AlertRow]
     firings: list[FiringRow]
-    alert_of: dict[str, str]
+    alert_events: dict[str, Event]
     runs: dict[str, runs.RunRow]
     undone: dict[int, str]
 
@@ -101,10 +101,8 @@ def gather(project: Project, system_name: str, deployment: str, model: str, unti
             traffic=delivery.traffic_history(connection, deployment, until=until, limit=_ALL)[::-1],
             alerts=[row for row in alerts if row.opened_at < until][::-1],
             firings=firings[::-1],
-            alert_of={
-                key: event.subject.removeprefix(_ALERT)
-                for key, event in events.items()
-                if event is not None and event.subject.startswith(_ALERT)
+            alert_events={
+                key: event for key, event in events.items() if event is not None and event.subject.startswith(_ALERT)
             },
             runs=_runs(connection, [row.run_id for row in versions if row.run_id]),
             undone={event.data["before"]: str(event.data.get("reason", "")) for event in undone},
@@ -143,11 +141,11 @@ def rollout_stories(facts: Facts) -> list[RolloutStory]:
 
 def alert_stories(facts: Facts) -> list[AlertStory]:
     """Return every alert with what triggers answered to it."""
-    told: dict[str, list[str]] = {}
+    answered: dict[str, list[FiringRow]] = {}
     for firing in facts.firings:
-        alert_id = facts.alert_of.get(firing.key)
-        if alert_id is not None:
-            told.setdefault(alert_id, []).append(_answer(facts, firing))
+        if firing.key in facts.alert_events:
+            answered.setdefault(_alert_of(facts, firing.key), []).append(firing)
+    told = {id_: [_answer(story) for story in _condensed(facts, rows)] for id_, rows in answered.items()}
     return [
         AlertStory(
             id=row.id,
@@ -165,18 +163,8 @@ def alert_stories(facts: Facts) -> list[AlertStory]:
 
 
 def firing_stories(facts: Facts) -> list[FiringStory]:
-    """Return every decision of triggers and schedules with what it made."""
-    return [
-        FiringStory(
-            source=row.source,
-            at=row.at,
-            decision=row.decision,
-            reason=row.reason,
-            outcome=row.outcome,
-            versions=_made(facts, row),
-        )
-        for row in facts.firings
-    ]
+    """Return every decision of triggers and schedules with what it made; refusals in a row are told as one."""
+    return _condensed(facts, facts.firings)
 
 
 def monitor_stories(project: Project, deployment: str, since: datetime, until: datetime) -> list[MonitorStory]:
@@ -245,10 +233,12 @@ def _cause(facts: Facts, row: VersionRow, run: runs.RunRow | None) -> Cause:
         return Cause(sentence=f"registered by {row.actor}")
     cause = run.cause or {}
     source, key = str(cause.get("source", "")), str(cause.get("key", ""))
-    alert = next((a for a in facts.alerts if a.id == facts.alert_of.get(key)), None)
-    if alert is not None:
-        opened = f"alert of monitor {alert.monitor} opened on {day_label(alert.opened_at)}: {alert.sentence}"
-        return Cause(sentence=f"{source.replace('/', ' ')}: {opened}", source=source, alert_id=alert.id)
+    event = facts.alert_events.get(key)
+    if event is not None:
+        verb = "opened" if event.type == "alert.opened" else "still open"
+        seen = f"alert of monitor {event.data.get('monitor')} {verb} on {day_label(event.time)}"
+        sentence = f"{source.replace('/', ' ')}: {seen}: {event.data.get('sentence')}"
+        return Cause(sentence=sentence, source=source, alert_id=_alert_of(facts, key))
     if source:
         return Cause(sentence=f"{source.replace('/', ' ')}: {cause.get('reason', '')}", source=source)
     return Cause(sentence=f"pipeline {run.pipeline} run by {run.actor}" if run.pipeline else f"run by {run.actor}")
@@ -297,15 +287,40 @@ def _steps(facts: Facts, row: RolloutRow) -> list[Step]:
     return steps
 
 
-def _answer(facts: Facts, firing: FiringRow) -> str:
-    name, day = firing.source.replace("/", " "), day_label(firing.at)
-    if firing.decision != "fired":
-        return f"{day}: {name} held back ({firing.decision}: {firing.reason.partition(': ')[2] or firing.reason})"
-    if firing.outcome is None:
-        return f"{day}: {name} fired, its run isn't over"
-    made = ", ".join(f"v{version}" for version in _made(facts, firing)) or "no version"
-    run = f"run {short(firing.run_id)} {firing.outcome}" if firing.run_id else firing.outcome
-    return f"{day}: {name} fired, {run}, made {made}"
+def _alert_of(facts: Facts, key: str) -> str:
+    return facts.alert_events[key].subject.removeprefix(_ALERT)
+
+
+def _condensed(facts: Facts, firings: Sequence[FiringRow]) -> list[FiringStory]:
+    told: list[FiringStory] = []
+    for row in firings:
+        last = told[-1] if told else None
+        if last and row.decision != "fired" and (last.source, last.decision) == (row.source, row.decision):
+            told[-1] = msgspec.structs.replace(last, last_at=row.at, count=last.count + 1)
+            continue
+        story = FiringStory(
+            source=row.source,
+            at=row.at,
+            last_at=row.at,
+            count=1,
+            decision=row.decision,
+            reason=row.reason,
+            outcome=row.outcome,
+            versions=_made(facts, row),
+        )
+        told.append(story)
+    return told
+
+
+def _answer(story: FiringStory) -> str:
+    name, day = story.source.replace("/", " "), day_label(story.at)
+    if story.decision != "fired":
+        often = f" {story.count} times until {day_label(story.last_at)}" if story.count > 1 else ""
+        return f"{day}: {name} held back{often}: {story.decision.replace('-', ' ')}"
+    if story.outcome is None:
+        return f"{day}: {name} fired; its run isn't over"
+    made = ", ".join(f"v{version}" for version in story.versions) or "no version"
+    return f"{day}: {name} fired; its run {story.outcome} and made {made}"
 
 
 def _made(facts: Facts, firing: FiringRow) -> list[int]:

@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 
 _CHUNK = timedelta(days=7)
 _BINS = 20
+_DTYPES = {
+    "day": np.int64,
+    "version": np.int64,
+    "score": np.float64,
+    "label": np.float64,
+    "baseline": np.float64,
+    "assigned": np.int64,
+    "failed": np.bool_,
+}
 
 
 class Rows(msgspec.Struct, kw_only=True):
@@ -96,7 +105,7 @@ def read(project: Project, deployment: str, since: datetime, until: datetime, ba
         until: End, excluded.
         baseline: What is compared with; rows that it refuses are counted in it.
     """
-    parts: dict[str, list[np.ndarray]] = {name: [np.empty(0)] for name in Rows.__struct_fields__}
+    parts: dict[str, list[np.ndarray]] = {name: [np.empty(0, dtype)] for name, dtype in _DTYPES.items()}
     errors: Counter[str] = Counter()
     latencies, failed_requests, odd_labels = [np.empty(0)], 0, 0
     names = [] if baseline.predictor is None else [column.name for column in baseline.predictor.recipe.columns]

@@ -12,6 +12,7 @@ from mlwright.reports import plots
 from mlwright.reports.markup import Html, fields, join, moment, table, tag, text
 from mlwright.reports.values import (
     AlertStory,
+    FiringStory,
     LoopReport,
     Losses,
     MonitorStory,
@@ -136,7 +137,7 @@ def firings(report: LoopReport) -> Html:
         [
             moment(firing.at),
             text(firing.source.replace("/", " ")),
-            text(firing.decision.replace("-", " ")),
+            text(f"{firing.decision.replace('-', ' ')}{_often(firing)}"),
             text(firing.reason),
             text(", ".join(f"v{version}" for version in firing.versions) or (firing.outcome or "–")),
         ]
@@ -326,6 +327,10 @@ def _alert(alert: AlertStory) -> Html:
     if led:
         parts.append(tag("ul", *(tag("li", text(sentence)) for sentence in led), class_="plain"))
     return tag("li", *parts, class_=alert.severity)
+
+
+def _often(firing: FiringStory) -> str:
+    return f", {firing.count} times until {firing.last_at:%Y-%m-%d}" if firing.count > 1 else ""
 
 
 def _figure(

@@ -14,7 +14,6 @@ from mlwright.reports.values import AlertStory, LoopReport, Losses, Period, Roll
 from mlwright.reports.words import counted, long_day, percent, signed
 
 _WIDEST = 100
-_COLUMNS = 64
 _INDENT = 7
 _LEVELS = " ▁▂▃▄▅▆▇█"
 _ASCII = str.maketrans({**dict(zip(_LEVELS, " .:-=+*%#", strict=True)), "−": "-", "–": "-", "…": "~", "→": ">"})
@@ -60,6 +59,8 @@ class _Page:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._width = min(console.width, _WIDEST)
+        #: How many columns of a sparkline fit beside its name and its number.
+        self.columns = max(self._width - 28, 20)
         self._only_ascii = console.options.ascii_only
 
     def title(self, words: str) -> None:
@@ -128,9 +129,10 @@ def _weeks(page: _Page, report: LoopReport) -> None:
     page.title(f"Served against version {report.baseline_version}, week by week (most: {most:.4f} a row)")
     better = [max(-value, 0.0) if value is not None else None for value in differences]
     worse = [max(value, 0.0) if value is not None else None for value in differences]
-    page.say(f"better {_fitted(better, most)}", indent=2, style="green")
-    page.say(f"worse  {_fitted(worse, most)}", indent=2, style="red")
-    page.say(f"       {_axis(report.weeks, len(_fitted(better, most)))}", indent=2, style="dim")
+    page.say(f"better {_fitted(better, most, page.columns)}".rstrip(), indent=2, style="green")
+    page.say(f"worse  {_fitted(worse, most, page.columns)}".rstrip(), indent=2, style="red")
+    if len(report.weeks) <= page.columns:
+        page.say(f"       {_axis(report.weeks)}", indent=2, style="dim")
 
 
 def _traffic(page: _Page, report: LoopReport) -> None:
@@ -138,7 +140,7 @@ def _traffic(page: _Page, report: LoopReport) -> None:
     for version in sorted({version for day in report.days for version in day.by_version}):
         shares = [day.by_version.get(version, 0) / day.rows if day.rows else None for day in report.days]
         rows = sum(day.by_version.get(version, 0) for day in report.days)
-        page.say(f"v{version:<4} {rows:>9,} rows  {_fitted(shares, 1.0)}".rstrip(), indent=2)
+        page.say(f"v{version:<4} {rows:>9,} rows  {_fitted(shares, 1.0, page.columns)}".rstrip(), indent=2)
 
 
 def _versions(page: _Page, report: LoopReport) -> None:
@@ -190,25 +192,24 @@ def _alerts(page: _Page, alerts: Sequence[AlertStory]) -> None:
         page.entry(f"v{alert.version}", line, [(sentence, "") for sentence in said])
 
 
-def _fitted(values: Sequence[float | None], most: float) -> str:
+def _fitted(values: Sequence[float | None], most: float, columns: int) -> str:
     """Return a sparkline of as many columns as fit; each is the mean of its values, and shows when that isn't zero."""
-    size = max(-(-len(values) // _COLUMNS), 1)
-    columns: list[float | None] = []
+    size = max(-(-len(values) // columns), 1)
+    means: list[float | None] = []
     for start in range(0, len(values), size):
         known = [value for value in values[start : start + size] if value is not None]
         mean = sum(known) / len(known) if known else None
-        columns.append(max(mean, most / 12) if mean else mean)
-    return sparkline(columns, 0.0, most)
+        means.append(max(mean, most / 12) if mean else mean)
+    return sparkline(means, 0.0, most)
 
 
-def _axis(weeks: Sequence[Period], width: int) -> str:
-    """Return the names of the months below the columns at which they begin, as far as there is room."""
-    line = [" "] * (width + 4)
+def _axis(weeks: Sequence[Period]) -> str:
+    """Return the names of the months below the weeks in which they begin, as far as there is room."""
+    line = [" "] * (len(weeks) + 4)
     free = 0
-    for place, week in enumerate(weeks[:width]):
-        name = month_label(week.start)[:3]
+    for place, week in enumerate(weeks):
         if week.start.day <= 7 and place >= free:
-            line[place : place + 3] = name
+            line[place : place + 3] = month_label(week.start)[:3]
             free = place + 4
     return "".join(line).rstrip()
 

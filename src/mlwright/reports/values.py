@@ -286,19 +286,23 @@ class MonitorStory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FiringStory(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision of a trigger or schedule.
+    """A decision of a trigger or schedule, or several alike in a row by which nothing was fired.
 
     Attributes:
         source: `trigger/<name>` or `schedule/<name>`.
-        at: When.
+        at: When; of several, the first.
+        last_at: When the last of them was taken.
+        count: How many they are.
         decision: fired, or why not: cooling-down, over-budget, busy.
-        reason: A sentence.
+        reason: A sentence; of several, the first one's.
         outcome: How its run ended; None while it isn't over, or when nothing was fired.
         versions: What its run registered.
     """
 
     source: str
     at: datetime
+    last_at: datetime
+    count: int
     decision: str
     reason: str
     outcome: str | None
