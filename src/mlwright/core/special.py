@@ -7,6 +7,7 @@ Accuracy is at least eight decimals over the ranges in use; tests compare with a
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 _TINY = 1e-300
@@ -52,6 +53,7 @@ def student_cdf(t: float, degrees: float) -> float:
     return tail if t < 0 else 1.0 - tail
 
 
+@lru_cache(maxsize=256)
 def student_quantile(p: float, degrees: float) -> float:
     """Return the value that a Student one stays below with probability `p`, 0 < p < 1, by bisection."""
     if p < 0.5:

@@ -134,6 +134,20 @@ def count_labels(connection: sa.Connection, deployment: str, *, since: datetime,
     return int(connection.execute(sa.select(sa.func.count()).where(*where)).scalar_one())
 
 
+def label_state(
+    connection: sa.Connection, deployment: str, since: datetime, until: datetime, *, known_by: datetime
+) -> tuple[int, datetime | None]:
+    """Return how many outcomes of predictions made in [since, until) were known, and when the last was corrected.
+
+    As long as both stay the same, so do the labels.
+    """
+    table = labels.c
+    where = (table.deployment == deployment, table.predicted_at >= since, table.predicted_at < until)
+    query = sa.select(sa.func.count(), sa.func.max(table.corrected_at)).where(*where, table.at <= known_by)
+    count, corrected_at = connection.execute(query).one()
+    return int(count), corrected_at
+
+
 def add_alert(tx: Transaction, row: AlertRow) -> None:
     """Write a new alert; the database refuses a second open one of the same monitor."""
     tx.execute(sa.insert(alerts).values(**msgspec.structs.asdict(row)))

@@ -12,11 +12,11 @@ from mlwright.ledger import delivery
 from mlwright.ledger import monitoring as rows
 from mlwright.ledger.monitoring import MonitorRow, ResultRow
 from mlwright.monitoring.alerts import answer
-from mlwright.monitoring.values import LABELLED, Monitor, monitor_of
+from mlwright.monitoring.values import Monitor, monitor_of
 
 if TYPE_CHECKING:
     from mlwright.ledger import Transaction
-    from mlwright.monitoring.measuring import Window
+    from mlwright.monitoring.reading import Reader
     from mlwright.project import Project
 
 CONTROLLER = "controller:monitor"
@@ -75,14 +75,19 @@ def evaluate(
         newest = rows.last_window_ends(connection)
         firsts = {row.deployment: delivery.first_served_at(connection, row.deployment) for row in monitors}
     due = [
-        (at, row.name, monitor)
+        # Monitors of the same window stand together: what one has read serves the next.
+        ((at, monitor.delay_days, monitor.window_days, row.name), monitor)
         for row in monitors
         for monitor in [monitor_of(row.spec)]
         for at in _due(row, monitor, firsts[row.deployment], newest.get(row.name), until)
     ]
-    found = []
-    for at, _, monitor in sorted(due, key=lambda one: one[:2]):
-        result = _evaluate_one(project, monitor, at)
+    if not due:
+        return []
+    from mlwright.monitoring.reading import Reader
+
+    found, reader = [], Reader(project)
+    for (at, *_), monitor in sorted(due, key=lambda one: one[0]):
+        result = _evaluate_one(project, monitor, at, reader)
         if result is not None:
             found.append(result)
     return found
@@ -107,58 +112,30 @@ def _due(
     return found
 
 
-def _evaluate_one(project: Project, monitor: Monitor, at: datetime) -> tuple[ResultRow, str | None] | None:
+def _evaluate_one(
+    project: Project, monitor: Monitor, at: datetime, reader: Reader
+) -> tuple[ResultRow, str | None] | None:
     # Statistics need NumPy, and only evaluations do.
     from mlwright.monitoring.measuring import measure
 
     window_end = at - timedelta(days=monitor.delay_days)
     window_start = window_end - timedelta(days=monitor.window_days)
-    with project.ledger.read() as connection:
-        model, version = delivery.serving_at(connection, monitor.deployment, at)
-    if version is None:
+    window = reader.window(monitor, (window_start, window_end), at)
+    if window is None:
         return None
-    found = measure(monitor, _window(project, monitor, f"{model}/{version}", (window_start, window_end, at)))
-    length = f"{monitor.window_days:g} days to {window_end:%Y-%m-%d}"
+    found = measure(monitor, window)
     result = ResultRow(
         monitor=monitor.name,
         window_end=window_end,
         window_start=window_start,
-        version=version,
+        version=window.version,
         verdict=found.verdict,
         value=found.value,
         numbers=found.numbers,
-        sentence=f"{length}: {found.sentence}",
+        sentence=f"{monitor.window_days:g} days to {window_end:%Y-%m-%d}: {found.sentence}",
         at=at,
     )
     with project.ledger.write(CONTROLLER) as tx:
         if not rows.add_result(tx, result):
             return None
         return result, answer(tx, monitor, result)
-
-
-def _window(project: Project, monitor: Monitor, ref: str, span: tuple[datetime, datetime, datetime]) -> Window:
-    from mlwright.monitoring.measuring import Window
-    from mlwright.monitoring.profiles import read_profile
-    from mlwright.monitoring.windows import windows_of
-    from mlwright.registry import get_version, load_profile
-    from mlwright.serving import inference_log
-
-    since, until, at = span
-    version = get_version(project, ref)
-    profile = None if monitor.kind in LABELLED else read_profile(load_profile(project, version))
-    if monitor.kind == "staleness":
-        trained_until = version.lineage.get("trained_until")
-        start = version.created_at if trained_until is None else as_utc(datetime.fromisoformat(trained_until))
-        with project.ledger.read() as connection:
-            newer = rows.count_labels(connection, monitor.deployment, since=start, known_by=at)
-        return Window(
-            rows=inference_log.scan(project, monitor.deployment, until, until, features=False),
-            until=until,
-            version=version.version,
-            profile=profile,
-            training_rows=int(version.metrics.get("training_rows", profile.rows if profile else 0)),
-            new_labels=newer,
-        )
-    known_by = at if monitor.kind in LABELLED else None
-    found = windows_of(project).read(monitor.deployment, since, until, known_by=known_by)
-    return Window(rows=found, until=until, version=version.version, profile=profile)

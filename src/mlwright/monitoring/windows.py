@@ -11,11 +11,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mlwright.ledger import inference as rows
+from mlwright.ledger import inference, monitoring
 from mlwright.serving import inference_log
 from mlwright.serving.inference_log import Predictions
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from mlwright.project import Project
 
 _DAY = timedelta(days=1)
@@ -23,6 +25,8 @@ _DAY = timedelta(days=1)
 _MOST_ROWS = 200_000
 
 
+# A deployment, and the beginning and the end of a stretch of its log.
+_Span = tuple[str, datetime, datetime]
 # One for each open project, so that an evaluation finds the days that the one before has decoded.
 _open: WeakKeyDictionary[Project, Windows] = WeakKeyDictionary()
 
@@ -38,40 +42,67 @@ class Windows:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._kept: OrderedDict[tuple[str, datetime, datetime], Predictions] = OrderedDict()
+        self._kept: OrderedDict[_Span, Predictions] = OrderedDict()
+        self._known: dict[_Span, tuple[Predictions, object, np.ndarray]] = {}
         self._lock = threading.Lock()
 
     def read(
         self, deployment: str, since: datetime, until: datetime, *, known_by: datetime | None = None
     ) -> Predictions:
         """Return the rows answered in [since, until), with the labels that were known at `known_by`."""
-        parts = []
+        spans = []
         start = since
         while start < until:
             end = min(start + _DAY, until)
-            parts.append(self._stretch(deployment, start, end))
+            spans.append((deployment, start, end))
             start = end
-        found = join(parts)
+        stretches = self._stretches(spans)
+        found = join(stretches)
         if known_by is not None:
             with self._project.ledger.read() as connection:
-                labels = rows.labels_between(connection, deployment, since, until, known_by=known_by)
-            known = [labels.get(id_, np.nan) for id_ in found.prediction_id.tolist()]
-            found.label = np.array(known, dtype=np.float64)
+                parts = [
+                    self._labels(connection, span, stretch, known_by)
+                    for span, stretch in zip(spans, stretches, strict=True)
+                ]
+            found.label = np.concatenate(parts)
         return found
 
-    def _stretch(self, deployment: str, since: datetime, until: datetime) -> Predictions:
-        key = (deployment, since, until)
-        with self._lock:
-            kept = self._kept.get(key)
-        if kept is not None and len(kept) == inference_log.count(self._project, deployment, since, until):
-            return kept
-        found = inference_log.scan(self._project, deployment, since, until)
-        with self._lock:
-            self._kept[key] = found
-            self._kept.move_to_end(key)
-            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _MOST_ROWS:
-                self._kept.popitem(last=False)
+    def _labels(self, connection: sa.Connection, span: _Span, stretch: Predictions, known_by: datetime) -> np.ndarray:
+        """Return the labels of a stretch's rows; they are read again only when they have changed."""
+        state = monitoring.label_state(connection, *span, known_by=known_by)
+        kept = self._known.get(span)
+        if kept is not None and kept[0] is stretch and kept[1] == state:
+            return kept[2]
+        labels = inference.labels_between(connection, *span, known_by=known_by)
+        found = np.array([labels.get(id_, np.nan) for id_ in stretch.prediction_id.tolist()], dtype=np.float64)
+        self._known[span] = (stretch, state, found)
         return found
+
+    def _stretches(self, spans: list[_Span]) -> list[Predictions]:
+        """Return the rows of stretches that lie one after the other."""
+        with self._lock:
+            kept = {span: self._kept[span] for span in spans if span in self._kept}
+        kept |= {span: self._decode(span) for span in spans if span not in kept}
+        # One question tells whether any of them has grown; only then each of them is asked.
+        if self._count(spans[0][0], spans[0][1], spans[-1][2]) != sum(map(len, kept.values())):
+            kept |= {span: self._decode(span) for span in spans if self._count(*span) != len(kept[span])}
+        self._keep(kept)
+        return [kept[span] for span in spans]
+
+    def _count(self, deployment: str, since: datetime, until: datetime) -> int:
+        return inference_log.count(self._project, deployment, since, until)
+
+    def _decode(self, span: _Span) -> Predictions:
+        return inference_log.scan(self._project, *span)
+
+    def _keep(self, found: dict[_Span, Predictions]) -> None:
+        with self._lock:
+            for span, stretch in found.items():
+                self._kept[span] = stretch
+                self._kept.move_to_end(span)
+            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _MOST_ROWS:
+                gone, _ = self._kept.popitem(last=False)
+                self._known.pop(gone, None)
 
 
 def windows_of(project: Project) -> Windows:
