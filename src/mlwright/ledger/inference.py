@@ -145,7 +145,7 @@ def labels_between(
     )
     if known_by is not None:
         query = query.where(table.at <= known_by)
-    return {row.prediction_id: row.value for row in connection.execute(query)}
+    return dict(connection.execute(query).all())
 
 
 def add_labels(tx: Transaction, deployment: str, rows: list[LabelRow]) -> None:
