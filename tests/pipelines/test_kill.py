@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,10 +54,10 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def script(project_folder: Path) -> Iterator[Path]:
+def script(project_folder: Path) -> Path:
     path = project_folder / "line_flow.py"
     path.write_text(SCRIPT)
-    yield path
+    return path
 
 
 def start(script: Path, wait_s: float, executor: str = "process") -> subprocess.Popen[str]:

@@ -84,8 +84,7 @@ def test_what_a_block_logs_is_in_the_ledger_when_it_ends(current: Project) -> No
 
 def test_a_block_that_raises_is_a_failed_run_and_an_interrupted_one_a_cancelled_run(current: Project) -> None:
     with pytest.raises(ZeroDivisionError), start_run():
-        log_metrics(x=1)
-        _ = 1 / 0
+        log_metrics(x=1 / 0)
     row = only_run(current)
     assert row.status == "failed"
     assert row.error == {"type": "ZeroDivisionError", "what": "division by zero"}

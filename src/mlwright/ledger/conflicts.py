@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mlwright.ledger.store import Transaction
 
@@ -27,4 +26,11 @@ def insert_or_update(tx: Transaction, table: sa.Table, rows: list[dict[str, Any]
 
 
 def _insert(tx: Transaction, table: sa.Table) -> Any:
-    return (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(table)
+    # Imported here: a dialect takes long to load, and only one is ever needed.
+    if tx.connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+
+        return postgresql_insert(table)
+    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+    return sqlite_insert(table)

@@ -72,6 +72,7 @@ class Engine:
         self._running: dict[str, _Attempt] = {}
         self._delayed: list[tuple[float, str]] = []
         self._fresh: dict[str, steps.CacheEntry] = {}
+        self._newest: dict[str, cache.Parts | None] = {}
         self.failures: dict[str, Failure] = {}
         waits = upstream(job.spec)
         self._missing = {key: sum(one not in self._results for one in needed) for key, needed in waits.items()}
@@ -109,7 +110,7 @@ class Engine:
             inputs = {name: given(source, self._job.arguments, self._results) for name, source in node.inputs.items()}
             parts = self._keys.parts(node, inputs) if node.cache else None
             key = cache.key_of(parts) if parts is not None else None
-            hit = self._lookup(key) if key is not None else None
+            hit = self._lookup(key) if key is not None and self._newest_of(node) is not None else None
             if hit is not None:
                 self._take(node, hit)
             else:
@@ -195,9 +196,16 @@ class Engine:
             return f"tried again after attempt {self._attempts[node.key]} failed"
         if parts is None:
             return "caching is switched off for this step"
-        with self._project.ledger.read() as connection:
-            before = steps.newest_cached(connection, cache.name_of(node.entry))
-        return cache.why_miss(parts, None if before is None else before.parts)
+        return cache.why_miss(parts, self._newest_of(node))
+
+    def _newest_of(self, node: StepNode) -> cache.Parts | None:
+        """Return what the newest cached result of a step's function was made of; None when it has none."""
+        name = cache.name_of(node.entry)
+        if name not in self._newest:
+            with self._project.ledger.read() as connection:
+                found = steps.newest_cached(connection, name)
+            self._newest[name] = None if found is None else found.parts
+        return self._newest[name]
 
     def _ended(self, ended: Ended) -> None:
         attempt = self._running.pop(ended.handle)
@@ -235,6 +243,7 @@ class Engine:
             )
         if entry is not None:
             self._fresh[entry.cache_key] = entry
+            self._newest[entry.step] = entry.parts
         self._recorder.end(
             Ending(
                 row=row,
