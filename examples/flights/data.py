@@ -11,7 +11,7 @@ import io
 import zipfile
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from mlwright.errors import missing_extra
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 Columns = dict[str, Array]
 
 LATE_MINUTES = 15

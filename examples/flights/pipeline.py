@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -100,15 +100,20 @@ def select(flights: Columns, as_of: datetime, window_days: int, holdout_days: in
     """Return the rows whose outcome was known at a moment, split into training and the newest days."""
     now = int(as_of.timestamp()) // 60
     until = now - holdout_days * 24 * 60
-    predicted_at = flights["predict_at"].astype(np.int64)
+    answered_at = asked_at(flights)
     known = (flights["label_at"].astype(np.int64) <= now) & ~np.isnan(flights["label"].astype(np.float64))
-    in_window = (predicted_at >= until - window_days * 24 * 60) & (predicted_at < until)
+    in_window = (answered_at >= until - window_days * 24 * 60) & (answered_at < until)
     return Window(
         training=np.flatnonzero(known & in_window),
-        holdout=np.flatnonzero(known & (predicted_at >= until)),
-        recent=np.flatnonzero(known & (predicted_at >= now - 30 * 24 * 60)),
+        holdout=np.flatnonzero(known & (answered_at >= until)),
+        recent=np.flatnonzero(known & (answered_at >= now - 30 * 24 * 60)),
         until=as_of - timedelta(days=holdout_days),
     )
+
+
+def asked_at(flights: Columns) -> NDArray[np.int64]:
+    """Return when each flight's prediction is asked for: at the end of the hour in which its features are known."""
+    return (flights["predict_at"].astype(np.int64) // 60 + 1) * 60
 
 
 def encode(flights: Columns, rows: NDArray[np.int64], categories: dict[str, list[str]]) -> NDArray[np.float32]:
@@ -144,7 +149,10 @@ def frame(flights: Columns, rows: NDArray[np.int64], names: list[str]) -> Column
     columns: Columns = {}
     for name in names:
         values = flights[name][rows]
-        columns[name] = np.where(values == "", None, values.astype(object)) if values.dtype.kind == "U" else values
+        if values.dtype.kind == "U":
+            values = values.astype(object)
+            values[values == ""] = None
+        columns[name] = values
     return columns
 
 

@@ -48,7 +48,7 @@ system = System(
     "flights",
     pipeline=train_flight_delay,
     deployment=deployment,
-    gates=(BeatsBaseline(), BeatsChampion(margin=0.002, confidence=0.9, min_rows=1000)),
+    gates=(BeatsBaseline(only_first=True), BeatsChampion(margin=0.002, confidence=0.9, min_rows=1000)),
     gate_days=5,
     monitors=monitors,
     triggers=triggers,

@@ -126,9 +126,12 @@ def _unfit(gate: BeatsBaseline | BeatsChampion, data: _Labelled) -> Verdict | No
 
 def _compare(gate: BeatsBaseline | BeatsChampion, data: _Labelled) -> Verdict:
     if isinstance(gate, BeatsBaseline):
+        if gate.only_first and data.champion is not None:
+            reason = f"passed: {data.champion_name} serves already, and is who to compare with"
+            return Verdict(gate=gate.name, passed=True, numbers={"rows": len(data.labels)}, reason=reason)
         rate = data.labels.mean()
         rival, other, limit = (
-            f"the base rate's {rate:.3f}",
+            f"the base rate {rate:.3f}",
             log_losses(data.labels, np.full(len(data.labels), rate)),
             0.0,
         )
@@ -182,7 +185,7 @@ def _sentence(
     touching = isinstance(gate, BeatsChampion) and gate.rule == "not-worse"
     wanted = f"at or below {limit:+.4f}" if touching else f"below {limit:+.4f}"
     return (
-        f"{'passed' if passed else 'refused'}: log loss {means[0]:.4f} against {rival}'s {means[1]:.4f}, "
+        f"{'passed' if passed else 'refused'}: log loss {means[0]:.4f} against {means[1]:.4f} of {rival}, "
         f"difference {interval.mean:+.4f} ({gate.confidence:.0%} interval {interval.low:+.4f} to {interval.high:+.4f}, "
         f"wanted to end {wanted}) on {interval.rows} rows of {interval.clusters} groups"
     )
