@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+
 from flights.data import Tables, label_times, load_tables
 from flights.features import CATEGORIES, NUMBERS, build_features, known_at
 from flights.pipeline import encode, select
