@@ -23,7 +23,7 @@ from mlwright.monitoring.profiles import ColumnProfile, NumberProfile, Profile, 
 _FALSE_DISCOVERIES = 0.05
 # Added to each cell, so that an empty one doesn't make the index infinite (Jeffreys' prior).
 _PRIOR = 0.5
-# Kolmogorov's limit holds for far larger samples than this; below, it is merely cautious.
+# Fewer days than this say nothing about how much days differ.
 _FEW_DAYS = 3
 
 
