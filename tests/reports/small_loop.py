@@ -31,11 +31,11 @@ CARRIERS, NEW_CARRIER, NEW_FROM = ["AA", "DL"], "HA", 48
 
 def outcomes(first: int, last: int) -> dict[str, np.ndarray]:
     """Return features, labels and day numbers of the days [first, last), the same whenever they are asked for."""
-    parts = [_day(number) for number in range(first, last)]
+    parts = [day_of(number) for number in range(first, last)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _day(number: int) -> dict[str, np.ndarray]:
+def day_of(number: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(1000 + number)
     wind, calm = rng.normal(size=ROWS), rng.normal(size=ROWS)
     carrier = rng.choice([*CARRIERS, NEW_CARRIER], ROWS, p=[0.35, 0.35, 0.3]).astype(object)
@@ -143,7 +143,7 @@ class SmallLoop:
 
     def play(self, number: int) -> None:
         """Serve one day, tell the outcomes of the day before and let the controllers do what is due."""
-        rows = _day(number)
+        rows = day_of(number)
         for part, hour in enumerate((8, 16)):
             self.clock.advance(START + timedelta(days=number, hours=hour))
             chosen = slice(part * ROWS // 2, (part + 1) * ROWS // 2)
@@ -156,7 +156,7 @@ class SmallLoop:
 
     def tell(self, number: int) -> None:
         """Record the outcomes of a day; every twentieth never becomes known."""
-        rows = _day(number)
+        rows = day_of(number)
         known = [place for place in range(ROWS) if place % 20]
         record_labels(self.project, "delay", {rows["id"][place]: float(rows["label"][place]) for place in known})
 
