@@ -13,25 +13,23 @@ from pathlib import Path
 
 from bench.harness import Case
 
-_STEPS = 40
-
 
 @contextmanager
 def step_inline(folder: Path) -> Iterator[Case]:
     """Run a chain of steps in this process."""
-    with _chain(folder, "inline", isolated=False) as case:
+    with _chain(folder, "inline", steps=40) as case:
         yield case
 
 
 @contextmanager
 def step_process(folder: Path) -> Iterator[Case]:
     """Run a chain of steps, each in a process of its own."""
-    with _chain(folder, "process", isolated=True) as case:
+    with _chain(folder, "process", steps=10) as case:
         yield case
 
 
 @contextmanager
-def _chain(folder: Path, executor: str, *, isolated: bool) -> Iterator[Case]:
+def _chain(folder: Path, executor: str, *, steps: int) -> Iterator[Case]:
     from mlwright import pipelines
     from mlwright.project import Project
 
@@ -39,7 +37,7 @@ def _chain(folder: Path, executor: str, *, isolated: bool) -> Iterator[Case]:
         "from mlwright import pipeline, step\n\n\n"
         "@step(cache=False)\ndef add(value: int) -> int:\n    return value + 1\n\n\n"
         "@pipeline\ndef chain(start: int = 0):\n    value = start\n"
-        f"    for _ in range({_STEPS}):\n        value = add(value)\n    return value\n"
+        f"    for _ in range({steps}):\n        value = add(value)\n    return value\n"
     )
     chain = pipelines.load_target(f"{folder / 'chain.py'}:chain")
     raw = sqlite3.connect(folder / "raw.db", isolation_level=None)
@@ -54,14 +52,14 @@ def _chain(folder: Path, executor: str, *, isolated: bool) -> Iterator[Case]:
 
         def floor(operations: int) -> None:
             for number in range(operations):
-                if isolated:
+                if executor == "process":
                     _fork()
                 raw.execute("BEGIN IMMEDIATE")
                 raw.execute("INSERT INTO steps VALUES (NULL, 'add', ?)", (number,))
                 raw.execute("COMMIT")
 
-        floor_name = "fork and sqlite3 commit" if isolated else "sqlite3 commit"
-        yield Case(f"pipeline: step, {executor}", floor_name, _STEPS, ours, floor, "step")
+        floor_name = "fork and sqlite3 commit" if executor == "process" else "sqlite3 commit"
+        yield Case(f"pipeline: step, {executor}", floor_name, steps, ours, floor, "step")
     raw.close()
 
 

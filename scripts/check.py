@@ -13,8 +13,8 @@ _PYTHON = sys.executable
 
 #: Name of a part -> the command that exits with 0 when all is well.
 PARTS: dict[str, list[str]] = {
-    "lint": [f"{_BIN}/ruff", "check", "."],
-    "format": [f"{_BIN}/ruff", "format", "--check", "."],
+    "lint": [f"{_BIN}/ruff", "check", "--output-format", "concise", "."],
+    "format": [f"{_BIN}/ruff", "format", "--check", "--output-format", "concise", "."],
     "types": [f"{_BIN}/mypy"],
     "layers": [f"{_BIN}/lint-imports", "--no-cache"],
     "sizes": [_PYTHON, "scripts/sizes.py"],

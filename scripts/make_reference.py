@@ -64,7 +64,9 @@ def _entry(name: str, value: Any) -> str:
     if inspect.ismodule(value):
         return f"### `{name}`\n\n{_first_paragraph(inspect.getdoc(value) or '')} See [errors](errors.md).\n"
     if not callable(value):
-        return f"### `{name}`\n\nA constant: `{value!r}`.\n"
+        shown = repr(value)
+        is_short = len(shown) <= 100 and "<" not in shown
+        return f"### `{name}`\n\n{f'A constant: `{shown}`' if is_short else f'A `{type(value).__name__}`'}.\n"
     forms = (not inspect.isclass(value) and typing.get_overloads(value)) or [value]
     signatures = "\n".join(f"{name}{signature(form)}" for form in forms)
     text = markdown(inspect.getdoc(value) or "") + "".join(map(_options, forms))
