@@ -64,5 +64,5 @@ def internal_error() -> MlwrightError:
     return MlwrightError(
         "mlwright failed to answer.",
         why="an unexpected error, written to the server's log with its traceback",
-        fix="start the server with --debug to see it, and report it",
+        fix="look into the server's log, and report it",
     )

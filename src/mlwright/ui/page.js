@@ -101,7 +101,7 @@ function trafficBand(name, stretches, now) {
   if (!known.length) return [];
   const start = Math.min(...known.map((stretch) => Date.parse(stretch.from_at)));
   const end = Math.max(now, start + 1);
-  const picture = draw("svg", { class: "traffic", viewBox: "0 0 1000 56", preserveAspectRatio: "none", role: "img" });
+  const picture = draw("svg", { class: "traffic", viewBox: "0 0 1000 56", preserveAspectRatio: "none", "shape-rendering": "crispEdges", role: "img" });
   picture.append(draw("title", {}, `Traffic of ${name} by version since ${moment(new Date(start).toISOString())}`));
   for (const stretch of known) {
     const left = ((Date.parse(stretch.from_at) - start) / (end - start)) * 1000;
