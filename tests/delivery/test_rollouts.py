@@ -244,6 +244,7 @@ def test_a_withdrawn_deployment_answers_nothing(project: Project, served: str) -
     delivery.start(project, served, 2)
     delivery.withdraw(project, served, reason="end of life")
     assert arms(project) == []
+    assert events(project, "rollout.aborted") == ["rollout.aborted"]
 
 
 def test_declaring_the_same_again_is_silent_and_a_change_is_an_event(project: Project, flights: str) -> None:

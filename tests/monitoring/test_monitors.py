@@ -227,6 +227,17 @@ def test_a_monitor_declared_again_is_silent_and_a_retired_one_rests(project: Pro
     assert monitoring.evaluate(project) != []
 
 
+def test_retiring_a_monitor_resolves_its_alert(project: Project, traffic: Traffic) -> None:
+    traffic.deploy(1)
+    declare(project, "log-loss")
+    traffic.play(10, harm=1.5)
+    monitoring.evaluate_due(project)
+    with project.ledger.write() as tx:
+        monitoring.retire(tx, "log-loss")
+    assert types(project)[-1] == "alert.resolved"
+    assert [alert.resolution for alert in alerts(project)] == ["the monitor was retired"]
+
+
 def test_a_rolled_back_deployment_is_judged_by_the_version_that_serves(project: Project, traffic: Traffic) -> None:
     traffic.deploy(1)
     traffic.deploy(2)

@@ -42,9 +42,10 @@ def withdraw(project: Project, deployment: str, *, reason: str, actor: str | Non
         declared = the_deployment(tx.connection, deployment, lock=True)
         running = rows.running_rollout(tx.connection, deployment, lock=True)
         if running is not None:
-            rows.end_rollout(
-                tx, running.id, status="aborted", verdict={"sentence": f"withdrawn: {reason}", "numbers": {}}
-            )
+            verdict = {"sentence": f"withdrawn: {reason}", "numbers": {}}
+            rows.end_rollout(tx, running.id, status="aborted", verdict=verdict)
+            facts = {"deployment": deployment, "candidate": running.candidate, "stable": running.stable}
+            tx.emit("rollout.aborted", f"rollout/{running.id}", **facts, **verdict)
         if declared.arms:
             share(tx, declared, [], reason=f"withdrawn: {reason}")
     converge(project, deployment)

@@ -71,6 +71,13 @@ def _open(tx: Transaction, monitor: Monitor, result: ResultRow) -> str:
     return f"alert of monitor {monitor.name} opened: {result.sentence}"
 
 
+def close(tx: Transaction, monitor: Monitor, why: str) -> None:
+    """Resolve the open alert of a monitor, if it has one."""
+    present = rows.open_alert(tx.connection, monitor.name)
+    if present is not None:
+        _resolve(tx, monitor, present, why)
+
+
 def _resolve(tx: Transaction, monitor: Monitor, alert: AlertRow, why: str) -> str:
     rows.resolve_alert(tx, alert.id, resolution=why)
     tx.emit("alert.resolved", _subject(alert), **_facts(monitor, alert), sentence=why)

@@ -11,7 +11,7 @@ from mlwright.core.clock import as_utc
 from mlwright.ledger import delivery
 from mlwright.ledger import monitoring as rows
 from mlwright.ledger.monitoring import MonitorRow, ResultRow
-from mlwright.monitoring.alerts import answer
+from mlwright.monitoring.alerts import answer, close
 from mlwright.monitoring.values import Monitor, monitor_of
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ def retire(tx: Transaction, name: str) -> None:
     present = rows.find_monitor(tx.connection, name)
     if present is None or present.retired_at is not None:
         return
-    alert = rows.open_alert(tx.connection, name)
-    if alert is not None:
-        rows.resolve_alert(tx, alert.id, resolution="the monitor was retired")
+    close(tx, monitor_of(present.spec), "the monitor was retired")
     rows.retire_monitor(tx, name)
     tx.emit("monitor.retired", f"monitor/{name}")
 
