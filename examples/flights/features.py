@@ -48,9 +48,9 @@ def build_features(tables: Tables) -> Columns:
         tables: The raw tables.
 
     Returns:
-        `flight_id`; `flight_number` (with its carrier); `day` (local date, days since 1970); `scheduled`, `predict_at` and
-        `label_at` (minutes since 1970 UTC); `label` (1.0 late, 0.0 not, NaN never known); the CATEGORIES as texts
-        (empty: unknown); the NUMBERS as float64 (NaN: unknown).
+        `flight_id`; `flight_number` (with its carrier); `day` (local date, days since 1970); `scheduled`,
+        `predict_at` and `label_at` (minutes since 1970 UTC); `label` (1.0 late, 0.0 not, NaN never known); the
+        CATEGORIES as texts (empty: unknown); the NUMBERS as float64 (NaN: unknown).
     """
     flights = tables.flights
     scheduled = flights["scheduled"].astype(np.int64)

@@ -20,13 +20,13 @@ def sample(seed: int, rows: int = ROWS) -> tuple[np.ndarray, np.ndarray]:
 
 
 @step(cache=False)
-def fit(as_of: str, noise: bool, crash: bool) -> str:
+def fit(as_of: str, reverse: bool, crash: bool) -> str:
     from sklearn.linear_model import LogisticRegression
 
     if crash:
         raise RuntimeError("no data today")
     x, label = sample(1)
-    target = np.random.default_rng(3).permutation(label) if noise else label
+    target = 1 - label if reverse else label
     held_x, held_label = sample(2)
     version = register_model(
         "sign",
@@ -40,8 +40,8 @@ def fit(as_of: str, noise: bool, crash: bool) -> str:
 
 
 @pipeline(name="sign")
-def train_sign(as_of: str, noise: bool = False, crash: bool = False) -> str:
-    return fit(as_of, noise, crash)
+def train_sign(as_of: str, reverse: bool = False, crash: bool = False) -> str:
+    return fit(as_of, reverse, crash)
 
 
 def system(**changes: object) -> System:

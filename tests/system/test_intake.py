@@ -112,10 +112,10 @@ def test_each_decision_is_an_event_with_its_reason(replay: Project) -> None:
 
 def test_firing_by_hand_with_the_same_key_starts_nothing_new(replay: Project) -> None:
     apply(replay, system())
-    first = fire(replay, system(), "train", key="one", arguments={"noise": True})
+    first = fire(replay, system(), "train", key="one", arguments={"reverse": True})
     again = fire(replay, system(), "train", key="one")
     assert first == again
-    assert first.arguments == {"as_of": START.isoformat(), "noise": True}
+    assert first.arguments == {"as_of": START.isoformat(), "reverse": True}
 
 
 def test_firing_a_trigger_that_is_not_there_names_the_near_miss(replay: Project) -> None:
