@@ -16,7 +16,7 @@ PARTS: dict[str, list[str]] = {
     "lint": [f"{_BIN}/ruff", "check", "--output-format", "concise", "."],
     "format": [f"{_BIN}/ruff", "format", "--check", "--output-format", "concise", "."],
     "types": [f"{_BIN}/mypy"],
-    "layers": [f"{_BIN}/lint-imports", "--no-cache"],
+    "layers": [f"{_BIN}/lint-imports", "--no-cache", "--no-logo"],
     "sizes": [_PYTHON, "scripts/sizes.py"],
     "habits": [_PYTHON, "scripts/habits.py"],
     "words": [_PYTHON, "scripts/words.py"],

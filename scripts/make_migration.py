@@ -55,6 +55,7 @@ def source() -> str:
         options = {"target_metadata": metadata, "render_item": _render, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
         script = produce_migrations(context, metadata)
+        assert script.upgrade_ops is not None
         body = render_python_code(script.upgrade_ops, render_item=_render, migration_context=context)
     kept = [line for line in body.splitlines() if not line.strip().startswith("# ###")]
     text = FRAME.format(body="\n".join(kept))

@@ -16,8 +16,7 @@ from mlwright.serving import inference_log
 from mlwright.serving.inference_log import Predictions
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
+    from mlwright.ledger import Connection
     from mlwright.project import Project
 
 _DAY = timedelta(days=1)
@@ -67,7 +66,7 @@ class Windows:
             found.label = np.concatenate(parts)
         return found
 
-    def _labels(self, connection: sa.Connection, span: _Span, stretch: Predictions, known_by: datetime) -> np.ndarray:
+    def _labels(self, connection: Connection, span: _Span, stretch: Predictions, known_by: datetime) -> np.ndarray:
         """Return the labels of a stretch's rows; they are read again only when they have changed."""
         state = monitoring.label_state(connection, *span, known_by=known_by)
         kept = self._known.get(span)

@@ -221,16 +221,16 @@ def _carry_out(
             recorder.close()
         error = _error_of(job, engine.failures) if engine.failures else None
     except KeyboardInterrupt:
-        _end(project, job, lease, actor, "cancelled", None, started_s)
+        _end(project, job, lease, actor, ("cancelled", None), started_s)
         raise
     except LostLease:
         # Whoever took the run over has the say.
         raise
     except MlwrightError as fault:
         # The engine itself could not go on; the run can be resumed.
-        _end(project, job, lease, actor, "failed", fault.as_dict(), started_s)
+        _end(project, job, lease, actor, ("failed", fault.as_dict()), started_s)
         raise
-    _end(project, job, lease, actor, status, error, started_s)
+    _end(project, job, lease, actor, (status, error), started_s)
     if on_progress is not None:
         on_progress(msgspec.structs.replace(watched, kind="run-finished", reason=status))
     return open_result(project, job.run_id)
@@ -241,10 +241,10 @@ def _end(
     job: Job,
     lease: leases.Lease,
     actor: str,
-    status: str,
-    error: dict[str, Any] | None,
+    outcome: tuple[str, dict[str, Any] | None],
     started_s: float,
 ) -> None:
+    status, error = outcome
     duration_s = time.monotonic() - started_s
     with project.ledger.write(actor) as tx:
         leases.check(tx, lease)

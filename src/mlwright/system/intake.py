@@ -109,7 +109,7 @@ def fire(
         if known is not None:
             return known
         merged = _filled({**found.arguments, **(arguments or {})}, tx.now)
-        firing = _firing(tx, system, source, key, "fired", f"fired by {tx.actor}", merged)
+        firing = _firing(tx, system, source, key, ("fired", f"fired by {tx.actor}"), merged)
         repository.insert_firing(tx, firing)
         tx.emit("trigger.fired", source, system=system.name, reason=firing.reason, key=key)
     return firing
@@ -123,7 +123,7 @@ def _answer(tx: Transaction, system: System, event: Event) -> list[FiringRow]:
         source = f"trigger/{trigger.name}"
         decision, reason = _decide(tx, system, trigger, event)
         arguments = _filled(trigger.arguments, tx.now) if decision == "fired" else {}
-        firing = _firing(tx, system, source, event.id, decision, reason, arguments)
+        firing = _firing(tx, system, source, event.id, (decision, reason), arguments)
         if not repository.insert_firing(tx, firing):
             continue
         type_ = "trigger.fired" if decision == "fired" else "trigger.declined"
@@ -152,8 +152,9 @@ def _decide(tx: Transaction, system: System, trigger: Trigger, event: Event) -> 
 
 
 def _firing(
-    tx: Transaction, system: System, source: str, key: str, decision: str, reason: str, arguments: dict[str, Any]
+    tx: Transaction, system: System, source: str, key: str, decided: tuple[str, str], arguments: dict[str, Any]
 ) -> FiringRow:
+    decision, reason = decided
     return FiringRow(
         source=source,
         key=key,
