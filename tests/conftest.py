@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mlwright import project as projects
 from mlwright.core.settings import PROJECT_FILE
 from mlwright.ledger import Ledger
 from mlwright.project import Project
 from postgres_cluster import Absent, Cluster
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
