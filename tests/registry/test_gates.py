@@ -79,7 +79,7 @@ def test_a_worse_model_is_refused_with_both_losses_the_interval_and_the_counts(p
     assert verdict.numbers["low"] < verdict.numbers["difference"] < verdict.numbers["high"]
     assert verdict.numbers["difference"] == pytest.approx(verdict.numbers["challenger"] - verdict.numbers["champion"])
     assert (verdict.numbers["rows"], verdict.numbers["clusters"]) == (ROWS, 40)
-    for said in ("against slope+0.0's", "95% interval", "+0.0020", "4000 rows of 40 groups"):
+    for said in ("slope+0.0", "95% interval", "+0.0020", "4000 rows of 40 groups"):
         assert said in verdict.reason
 
 

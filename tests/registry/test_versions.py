@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -140,3 +141,19 @@ def test_models_are_listed_with_their_newest_version_and_aliases(project: Projec
     ]
     with pytest.raises(errors.NotFound):
         registry.versions(project, "c")
+
+
+def test_many_who_move_an_alias_at_once_leave_one_history(project: Project) -> None:
+    for _ in range(4):
+        add_version(project.ledger)
+
+    def move(number: int) -> None:
+        registry.set_alias(project, "churn", "prod", 1 + number % 4, actor=f"user:{number}", reason="mine")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(move, range(24)))
+    history = registry.alias_history(project, "churn", "prod")
+    assert [row.to_at is None for row in history].count(True) == 1
+    with project.ledger.read() as connection:
+        moved = outbox.read_events(connection, types=["alias.set"])
+    assert len(moved) == len(history)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -91,24 +92,6 @@ def test_requests_without_an_id_are_each_logged_under_an_id_of_their_own(
     send_to(stable=(1, 1.0))
     ids = [answer(gateway.infer("live", request([0.0])).body)["id"] for _ in range(2)]
     assert sorted(everything(project).prediction_id.tolist()) == sorted(f"{id_}:0" for id_ in ids)
-
-
-def test_twenty_threads_with_one_request_make_one_row_and_get_one_answer(
-    project: Project, register: Register, send_to: SendTo, gateway: Gateway
-) -> None:
-    register()
-    send_to(stable=(1, 1.0))
-    gateway.refresh()
-    start = threading.Barrier(20)
-
-    def ask(_: int) -> bytes:
-        start.wait()
-        return gateway.infer("live", request([0.0, 1.0], ["a", "b"], id="r1")).body
-
-    with ThreadPoolExecutor(20) as pool:
-        bodies = list(pool.map(ask, range(20)))
-    assert len(set(bodies)) == 1
-    assert len(everything(project)) == 2
 
 
 def test_units_keep_their_arm_and_a_growing_candidate_keeps_its_units() -> None:
@@ -368,3 +351,32 @@ def test_a_batch_without_rows_has_an_answer_without_rows(
     told = answer(gateway.infer("live", request([])).body)
     assert told["outputs"] == [{"name": "probability", "shape": [0], "datatype": "FP64", "data": []}]
     assert len(everything(project)) == 0
+
+
+def test_a_request_of_fifty_rows_costs_less_than_three_milliseconds_beside_the_model(
+    project: Project, register: Register, send_to: SendTo
+) -> None:
+    """CPU time of decoding, checking, routing, logging and answering 50 rows x 20 columns; the best of ten rounds."""
+    numbers = [Column("x", "FP64"), *(Column(f"n{place}", "FP64", nullable=True) for place in range(15))]
+    texts = [Column(f"t{place}", "BYTES", nullable=True) for place in range(4)]
+    register(columns=[*numbers, *texts])
+    send_to(stable=(1, 1.0))
+    gateway = Gateway(project)
+    gateway.refresh()
+    rng = np.random.default_rng(0)
+    inputs = [
+        {"name": column.name, "datatype": "FP64", "shape": [50], "data": rng.random(50).tolist()} for column in numbers
+    ] + [{"name": column.name, "datatype": "BYTES", "shape": [50], "data": ["EWR"] * 50} for column in texts]
+    rounds = []
+    for turn in range(10):
+        bodies = []
+        for number in range(20):
+            units = [f"{turn}-{number}-{row}" for row in range(50)]
+            unit = {"name": "unit", "datatype": "BYTES", "shape": [50], "data": units}
+            bodies.append(msgspec.json.encode({"id": f"{turn}-{number}", "inputs": [*inputs, unit]}))
+        started = time.process_time()
+        for body in bodies:
+            gateway.infer("live", body)
+        rounds.append((time.process_time() - started) / len(bodies))
+    assert min(rounds) < 0.003, f"{min(rounds) * 1e3:.2f} ms"
+    print(f"{min(rounds) * 1e3:.2f} ms of CPU a request")

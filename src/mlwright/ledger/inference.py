@@ -64,14 +64,16 @@ def add_batch(tx: Transaction, row: BatchRow) -> bool:
 
 def add_predictions(tx: Transaction, deployment: str, ids: Sequence[str], at: datetime) -> None:
     """Index the predictions of a batch; an id that is known already stays with its first prediction."""
-    rows = [{"deployment": deployment, "prediction_id": id_, "at": at} for id_ in ids]
+    # In one order for everybody: writers that meet at the same ids wait for each other and never in a circle.
+    rows = [{"deployment": deployment, "prediction_id": id_, "at": at} for id_ in sorted(ids)]
     insert_or_keep(tx, predictions, rows)
 
 
 def find_batch(connection: sa.Connection, deployment: str, request_id: str) -> BatchRow | None:
     """Return the rows of one request, None when it was never answered."""
     where = (prediction_batches.c.deployment == deployment, prediction_batches.c.request_id == request_id)
-    return next(_batches(connection, sa.select(prediction_batches).where(*where)), None)
+    row = connection.execute(sa.select(prediction_batches).where(*where)).one_or_none()
+    return None if row is None else _batch(row)
 
 
 def batches(connection: sa.Connection, deployment: str, since: datetime, until: datetime) -> Iterator[BatchRow]:
@@ -149,10 +151,9 @@ def labels_between(
 
 
 def add_labels(tx: Transaction, deployment: str, rows: list[LabelRow]) -> None:
-    """Write labels of predictions that had none."""
-    if rows:
-        values = [{"deployment": deployment, **msgspec.structs.asdict(row)} for row in rows]
-        tx.execute(sa.insert(labels), values)
+    """Write labels of predictions that had none; one that another writer has brought meanwhile stays."""
+    ordered = sorted(rows, key=lambda row: row.prediction_id)
+    insert_or_keep(tx, labels, [{"deployment": deployment, **msgspec.structs.asdict(row)} for row in ordered])
 
 
 def correct_labels(tx: Transaction, deployment: str, values: dict[str, float], at: datetime) -> None:
@@ -163,7 +164,7 @@ def correct_labels(tx: Transaction, deployment: str, values: dict[str, float], a
             .where(labels.c.deployment == deployment, labels.c.prediction_id == sa.bindparam("id"))
             .values(value=sa.bindparam("new"), corrected_at=at)
         )
-        tx.execute(statement, [{"id": id_, "new": value} for id_, value in values.items()])
+        tx.execute(statement, [{"id": id_, "new": value} for id_, value in sorted(values.items())])
 
 
 def _insert(tx: Transaction, table: sa.Table) -> Any:
@@ -172,9 +173,12 @@ def _insert(tx: Transaction, table: sa.Table) -> Any:
 
 
 def _batches(connection: sa.Connection, query: Any) -> Iterator[BatchRow]:
-    names = BatchRow.__struct_fields__
     for row in connection.execute(query.execution_options(yield_per=500)):
-        yield BatchRow(**{name: getattr(row, name) for name in names})
+        yield _batch(row)
+
+
+def _batch(row: Any) -> BatchRow:
+    return BatchRow(**{name: getattr(row, name) for name in BatchRow.__struct_fields__})
 
 
 def _label(row: Any) -> LabelRow:

@@ -97,6 +97,8 @@ def move_alias(tx: Transaction, model: str, alias: str, version: int, *, reason:
     """Let an alias point at a version as a part of a larger change; see `set_alias`. Setting it again does nothing."""
     check_alias(alias)
     found = _version(tx.connection, _model(tx.connection, model), version)
+    # Held until the end, so that two who move the alias at once do so one after the other.
+    rows.claim_model(tx, model)
     before = rows.point_alias(tx, model, alias, version, reason=reason)
     if before != version:
         tx.emit("alias.set", found.subject, model=model, alias=alias, version=version, before=before, reason=reason)
