@@ -28,6 +28,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         profile: Its reference profile, None when it has none.
         training_rows: How many rows it was trained on; 0 when nobody said.
         new_labels: Labelled rows that came after its training data; 0 when that isn't known.
+        extra_columns: Columns that requests may carry although the version doesn't take them; nobody watches them.
     """
 
     rows: Predictions
@@ -36,6 +37,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile | None
     training_rows: int = 0
     new_labels: int = 0
+    extra_columns: frozenset[str] = frozenset()
 
     @property
     def answered(self) -> Predictions:
@@ -54,7 +56,8 @@ def _input_drift(monitor: Monitor, window: Window) -> Measurement:
     if len(window.rows) < monitor.min_rows:
         return _too_few(len(window.rows), monitor, "rows")
     rules = drift.Rules(tolerance=monitor.limit, confidence=monitor.confidence)
-    columns = drift.compare(window.profile, window.rows.features, days_of(window.rows, window.until), rules)
+    features = {name: values for name, values in window.rows.features.items() if name not in window.extra_columns}
+    columns = drift.compare(window.profile, features, days_of(window.rows, window.until), rules)
     drifted = [column for column in columns if column.has_drifted]
     compared = [column for column in columns if column.psi is not None]
     value = max((column.psi or 0.0 for column in compared), default=0.0)

@@ -42,6 +42,7 @@ class Reader:
         """
         with self._project.ledger.read() as connection:
             model, number = delivery.serving_at(connection, monitor.deployment, at)
+            declared = delivery.find_deployment(connection, monitor.deployment)
         if number is None:
             return None
         version, profile = self._version(f"{model}/{number}")
@@ -49,7 +50,8 @@ class Reader:
             return self._staleness(monitor, version, profile, at)
         known_by = at if monitor.kind in LABELLED else None
         found = self._rows(monitor.deployment, span, known_by)
-        return Window(rows=found, until=span[1], version=number, profile=profile)
+        extra = frozenset(declared.spec.get("extra_columns", ())) if declared else frozenset()
+        return Window(rows=found, until=span[1], version=number, profile=profile, extra_columns=extra)
 
     def _staleness(self, monitor: Monitor, version: ModelVersion, profile: Profile | None, at: datetime) -> Window:
         trained_until = version.lineage.get("trained_until")
