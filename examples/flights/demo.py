@@ -9,7 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,14 +98,15 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
 
 def _replay(home: Path, plan: Plan, console: Console, standing: datetime | None) -> None:
     if standing is None:
-        console.print("Reading a year of flights and making features ...")
+        console.print("Reading a year of flights, making features, training the first version ...")
     else:
         console.print(f"Going on from {standing:%Y-%m-%d %H:%M} UTC.")
-    flights = flight_features()
-    with _progress(console, plan) as on_step:
+    # The replay needs the features only when the first version is trained: until then both are made side by side.
+    with ThreadPoolExecutor(max_workers=1) as pool, _progress(console, plan) as on_step:
+        flights = pool.submit(flight_features)
         for start in range(1, _MOST_STARTS + 1):
             try:
-                _replay_once(home, plan, flights, on_step)
+                _replay_once(home, plan, flights.result, on_step)
             except (ServerUnavailable, httpx2.TransportError) as error:
                 if start == _MOST_STARTS:
                     raise
@@ -113,7 +115,7 @@ def _replay(home: Path, plan: Plan, console: Console, standing: datetime | None)
                 return
 
 
-def _replay_once(home: Path, plan: Plan, flights: Columns, on_step: _Step) -> None:
+def _replay_once(home: Path, plan: Plan, flights: Callable[[], Columns], on_step: _Step) -> None:
     with _server(home, plan.start) as url, RemoteClient(url, actor="user:demo") as client:
         with httpx2.Client(base_url=url, timeout=60.0) as http:
             Replay(client, http, flights, list(plan.arrivals)).run(plan.start, plan.end, on_step)

@@ -23,6 +23,9 @@ MODEL = "flight-delay"
 FLIGHT_NUMBER = "flight_number"
 #: A reference profile needs no more rows than this.
 _PROFILE_ROWS = 20_000
+#: A longer window than this is thinned, its newest part left whole.
+_TRAINING_ROWS = 120_000
+_WHOLE_DAYS = 45
 
 
 class Window(NamedTuple):
@@ -104,11 +107,20 @@ def select(flights: Columns, as_of: datetime, window_days: int, holdout_days: in
     known = (flights["label_at"].astype(np.int64) <= now) & ~np.isnan(flights["label"].astype(np.float64))
     in_window = (answered_at >= until - window_days * 24 * 60) & (answered_at < until)
     return Window(
-        training=np.flatnonzero(known & in_window),
+        training=_thinned(np.flatnonzero(known & in_window), answered_at, until),
         holdout=np.flatnonzero(known & (answered_at >= until)),
         recent=np.flatnonzero(known & (answered_at >= now - 30 * 24 * 60)),
         until=as_of - timedelta(days=holdout_days),
     )
+
+
+def _thinned(rows: NDArray[np.int64], answered_at: NDArray[np.int64], until: int) -> NDArray[np.int64]:
+    """Return at most about `_TRAINING_ROWS` rows: all of the newest days, every so many-th of the older ones."""
+    is_new = answered_at[rows] >= until - _WHOLE_DAYS * 24 * 60
+    newest, older = rows[is_new], rows[~is_new]
+    room = max(_TRAINING_ROWS - len(newest), 1)
+    places = np.linspace(0, len(older) - 1, min(room, len(older))).astype(np.int64)
+    return np.concatenate([older[places], newest])
 
 
 def asked_at(flights: Columns) -> NDArray[np.int64]:

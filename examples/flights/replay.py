@@ -68,18 +68,18 @@ class Replay:
     Args:
         client: The server's control plane.
         http: Connection to the server's gateway.
-        flights: What `flight_features` returns.
+        flights: Gives what `flight_features` returns; asked when the first version has been trained.
         arrivals: Candidates that come on the way.
     """
 
-    def __init__(self, client: Client, http: httpx2.Client, flights: Columns, arrivals: list[Arrival]) -> None:
+    def __init__(
+        self, client: Client, http: httpx2.Client, flights: Callable[[], Columns], arrivals: list[Arrival]
+    ) -> None:
         self._client = client
         self._http = http
-        self._flights = flights
+        self._read = flights
         self._waiting = sorted(arrivals, key=lambda arrival: arrival.at)
         self._sent = 0
-        self._predicted = _Slices(asked_at(flights) - 1)
-        self._labelled = _Slices(flights["label_at"].astype(np.int64))
 
     def run(self, start: datetime, end: datetime, on_step: Callable[[Position], None]) -> None:
         """Replay from where the clock stands (at least `start`) to `end`."""
@@ -87,6 +87,7 @@ class Replay:
         if now <= start:
             self._client.call("systems.fire", system="flights", trigger="train", key="first", arguments=FIRST)
         on_step(self._advance(now))
+        self._open(self._read())
         while now < end:
             until = min(now + timedelta(hours=TICK_HOURS), end)
             for moment in _hours(now, until):
@@ -95,6 +96,11 @@ class Replay:
             now = until
             self._bring(now)
             on_step(self._advance(now))
+
+    def _open(self, flights: Columns) -> None:
+        self._flights = flights
+        self._predicted = _Slices(asked_at(flights) - 1)
+        self._labelled = _Slices(flights["label_at"].astype(np.int64))
 
     def _advance(self, now: datetime) -> Position:
         state = self._client.call("clock.advance", now=now)
