@@ -1,4 +1,4 @@
-"""The page is one file that loads nothing, runs nothing, is well formed, escapes what it shows and is never lost for words."""
+"""The page is one file that loads nothing and runs nothing; it is well formed and escapes what it shows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 from invented import invented
@@ -94,7 +95,7 @@ def test_headings_skip_no_level(html: str) -> None:
     levels = [int(name[1]) for name, _ in Page(html).elements if re.fullmatch("h[1-6]", name)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 def test_every_class_of_a_mark_has_a_style(html: str) -> None:

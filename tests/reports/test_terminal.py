@@ -44,7 +44,14 @@ def test_without_unicode_plain_letters_are_used() -> None:
 def test_the_report_of_the_loop_tells_its_story(report: LoopReport) -> None:
     text = printed(report)
     assert f"{report.losses.served:.4f}" in text
-    for words in ("Versions", "Rollouts", "Alerts", "refused, registered", "rolled back against v4", "held back 5 times"):
+    for words in (
+        "Versions",
+        "Rollouts",
+        "Alerts",
+        "refused, registered",
+        "rolled back against v4",
+        "held back 5 times",
+    ):
         assert words in text
 
 

@@ -19,7 +19,12 @@ def said(losses: Losses) -> str:
 @pytest.mark.parametrize(
     ("difference", "low", "high", "sentence"),
     [
-        (-0.01, -0.02, -0.001, "So the loop was better by 0.0100 a row (95% interval of the difference −0.0200 to −0.0010"),
+        (
+            -0.01,
+            -0.02,
+            -0.001,
+            "So the loop was better by 0.0100 a row (95% interval of the difference −0.0200 to −0.0010",
+        ),
         (0.01, 0.001, 0.02, "So the loop was worse by 0.0100 a row"),
         (-0.01, -0.02, 0.001, "The loop was better by 0.0100 a row, but luck alone could make such a difference"),
         (0.01, -0.001, 0.02, "The loop was worse by 0.0100 a row, but luck alone could make such a difference"),

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime, timedelta
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -273,12 +276,21 @@ def _baseline_scores(found: Predictions, label: np.ndarray, baseline: Baseline) 
         return scores
     columns = {name: values[wanted] for name, values in found.features.items()}
     try:
-        answers = next(iter(baseline.predictor.predict(columns).values()))
+        with _one_thread():
+            answers = next(iter(baseline.predictor.predict(columns).values()))
         scores[wanted] = np.where(np.isfinite(answers), answers, np.nan)
     except Exception as error:  # noqa: BLE001  # boundary: the user's model
         baseline.refusal = baseline.refusal or f"{type(error).__name__}: {error}".splitlines()[0]
     baseline.refused_rows += int(np.isnan(scores[wanted]).sum())
     return scores
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Return a context in which estimators use one thread: on a busy machine more would wait for each other."""
+    if find_spec("threadpoolctl") is None:
+        return nullcontext()
+    limits: AbstractContextManager[object] = import_module("threadpoolctl").threadpool_limits(1, user_api="openmp")
+    return limits
 
 
 def _no_losses() -> Losses:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
-from mlwright.core.scales import Tick, day_label, number_label, padded
+from mlwright.core.scales import Tick, day_label, number_label, number_ticks, padded
 from mlwright.core.svg import Frame, Margins, Plot, X, image, series
 from mlwright.reports.values import Bin, Day, LoopReport, Measured, MonitorStory, Period, RolloutStory
 from mlwright.reports.words import counted, percent, signed
@@ -149,7 +149,7 @@ def calibration(report: LoopReport, width: float) -> str:
     most = max((math.log10(found.rows) for found in report.calibration), default=1.0)
     lower = Plot(Frame(width=size, height=110, x=(0, 1), y=(0, math.ceil(most)), margins=margins))
     lower.heading("rows for each answer (powers of ten)")
-    powers = [Tick(power, f"{10**power:,}") for power in range(0, math.ceil(most) + 1, 2)]
+    powers = [Tick(power, _short(10.0**power)) for power in range(0, math.ceil(most) + 1, 2)]
     lower.axes(x_ticks=fifths, y_ticks=powers)
     bars = [(b.low, b.high, math.log10(b.rows), f"{counted(b.rows, 'row')}") for b in report.calibration]
     lower.bars(bars, f"{SERVED} faded", gap=2)
@@ -161,7 +161,7 @@ def volume(report: LoopReport, width: float) -> str:
     most = max((day.rows for day in report.days), default=1)
     upper = Plot(_over_time(report, width, 150, (0, most * 1.05 or 1), top=22))
     upper.heading("rows a day (pale: outcome not known)")
-    upper.axes()
+    upper.axes(y_ticks=[Tick(tick.value, _short(tick.value)) for tick in number_ticks(*upper.frame.y)])
     ends = [(_midnight(day.day), _midnight(day.day) + _DAY) for day in report.days]
     edges = [start for start, _ in ends] + [end for _, end in ends[-1:]]
     known = [float(day.labelled) for day in report.days]
@@ -273,6 +273,14 @@ def _wilson(share: float, rows: int) -> tuple[float, float]:
 def _percent_ticks(top: float) -> list[Tick]:
     step = 0.05 if top <= 0.25 else 0.1 if top <= 0.5 else 0.25
     return [Tick(place * step, f"{place * step:.0%}") for place in range(math.floor(top / step + 1e-9) + 1)]
+
+
+def _short(count: float) -> str:
+    """Return a count that fits beside an axis, for example `25k`."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if count >= size:
+            return f"{count / (1e3 if letter == 'k' else size):g}{letter}"
+    return f"{count:,.0f}"
 
 
 def _week_words(report: LoopReport, week: Period) -> str:
