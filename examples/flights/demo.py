@@ -131,6 +131,10 @@ def _server(home: Path, start: datetime) -> Iterator[str]:
     environment = {
         **os.environ,
         "MLWRIGHT_HOME": str(home),
+        # A killed process loses nothing this way either; only a power cut could take the last moments of the replay.
+        "MLWRIGHT_DURABILITY": "normal",
+        # Waiting threads of the training sleep instead of spinning: the replay runs beside it.
+        "OMP_WAIT_POLICY": "passive",
         "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]),
     }
     with (home / "server.log").open("ab") as log:
