@@ -52,6 +52,7 @@ def invented(*, unit: float = 1.0) -> LoopReport:
         deployment="flight-delay",
         model="flight-delay",
         outcome="late",
+        time_zone="UTC",
         since=START,
         until=START + timedelta(days=DAYS),
         as_of=START + timedelta(days=DAYS + 1),

@@ -10,7 +10,7 @@ import pytest
 from small_loop import DAYS, NEW_FROM, ROWS, START, SmallLoop, day_of
 
 from mlwright import registry, serving
-from mlwright.errors import NotFound
+from mlwright.errors import InvalidUsage, NotFound
 from mlwright.ledger import inference
 from mlwright.reports import LoopReport, collect
 from mlwright.reports.values import VersionStory
@@ -251,3 +251,19 @@ def test_an_unknown_system_is_named_with_a_near_one(fresh: SmallLoop) -> None:
     with pytest.raises(NotFound, match="there is no system 'delay'") as raised:
         collect(fresh.project, "delay")
     assert raised.value.fix == "did you mean 'delays'?"
+
+
+def test_days_are_those_of_the_time_zone(played: SmallLoop) -> None:
+    # Requests come at 8 and 16 o'clock UTC: in Auckland, the second half of a day's rows belongs to the next day.
+    found = collect(played.project, "delays", time_zone="Pacific/Auckland")
+    assert [day.rows for day in found.days] == [ROWS // 2, *([ROWS] * (DAYS - 1)), ROWS // 2]
+    assert found.since.isoformat() == "2013-04-01T21:00:00+13:00"
+    assert found.alerts[0].opened_at.isoformat() == "2013-05-02T12:00:00+12:00"
+    assert (found.losses.served, found.volume.rows) == pytest.approx(
+        (collect(played.project, "delays").losses.served, 3000)
+    )
+
+
+def test_an_unknown_time_zone_is_refused(played: SmallLoop) -> None:
+    with pytest.raises(InvalidUsage, match="'Mars/Olympus' is no time zone"):
+        collect(played.project, "delays", time_zone="Mars/Olympus")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -103,19 +103,21 @@ def padded(values: list[float], *, share: float = 0.06, include: tuple[float, ..
 
 
 def time_ticks(low: datetime, high: datetime, wanted: int = 8) -> list[Tick]:
-    """Return round moments (UTC) inside [low, high]: hours, days, Mondays, first days of months or years.
+    """Return round moments inside [low, high]: hours, days, Mondays, first days of months or years.
 
     Args:
-        low: Beginning of the axis.
+        low: Beginning of the axis; round is what is round in its time zone.
         high: End of the axis.
         wanted: How many ticks there may be at most.
 
     Example:
+        >>> from datetime import UTC
         >>> ticks = time_ticks(datetime(2013, 11, 3, tzinfo=UTC), datetime(2014, 2, 9, tzinfo=UTC), 4)
         >>> [tick.label for tick in ticks]
         ['Dec', 'Jan 2014', 'Feb']
     """
-    low, high = as_utc(low), as_utc(high)
+    as_utc(low)
+    high = as_utc(high).astimezone(low.tzinfo)
     if high <= low:
         return [Tick(low.timestamp(), day_label(low))]
     for hours in _HOURS:
@@ -157,7 +159,7 @@ def _daily(low: datetime, high: datetime, days: int) -> list[Tick]:
     # Ordinal 1 is a Monday: steps of whole weeks fall on Mondays.
     ordinal = low.toordinal() - (low.toordinal() - 1) % days
     found = []
-    while (moment := datetime.fromordinal(ordinal).replace(tzinfo=UTC)) <= high:
+    while (moment := datetime.fromordinal(ordinal).replace(tzinfo=low.tzinfo)) <= high:
         if moment >= low:
             found.append(Tick(moment.timestamp(), day_label(moment)))
         ordinal += days
@@ -168,7 +170,7 @@ def _monthly(low: datetime, high: datetime, months: int) -> list[Tick]:
     number = low.year * 12 + low.month - 1
     number -= number % months
     found = []
-    while (moment := datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC)) <= high:
+    while (moment := datetime(number // 12, number % 12 + 1, 1, tzinfo=low.tzinfo)) <= high:
         if moment >= low:
             name = _MONTHS[moment.month - 1]
             year = str(moment.year) if months >= 12 else f"{name} {moment.year}"

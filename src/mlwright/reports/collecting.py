@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import numpy as np
 
 from mlwright import registry
 from mlwright.core.clock import as_utc
-from mlwright.errors import MlwrightError, NotFound, did_you_mean
+from mlwright.errors import InvalidUsage, MlwrightError, NotFound, did_you_mean
 from mlwright.ledger import inference, system
 from mlwright.ledger.inference import Logged
 from mlwright.reports import history, measuring, words
@@ -34,6 +35,7 @@ def collect(
     until: datetime | None = None,
     baseline_version: int = 1,
     outcome: str = "positive",
+    time_zone: str = "UTC",
 ) -> LoopReport:
     """Tell what a system's loop did, and what it was worth against one version kept all the time.
 
@@ -44,17 +46,20 @@ def collect(
         until: End, excluded; everything by default.
         baseline_version: Version that would have been kept.
         outcome: What an outcome of 1 is called in sentences.
+        time_zone: IANA name; a report tells of days, weeks and months of this zone.
 
     Raises:
         NotFound: No system of this name was ever applied.
+        InvalidUsage: The time zone isn't known.
     """
+    zone = _zone(time_zone)
     deployment, model = _deployment(project, system_name)
     now = as_utc(project.clock.now())
     logged, span = _logged(project, deployment, since, until)
-    begin, end = span or (now, now)
-    facts = history.gather(project, system_name, deployment, model, max(end, now) + _MOMENT)
+    begin, end = (moment.astimezone(zone) for moment in span or (now, now))
+    facts = history.gather(project, system_name, deployment, model, max(end, now) + _MOMENT, zone)
     baseline, notes = _baseline(project, model, baseline_version, facts)
-    reading = measuring.read(project, deployment, begin, end, baseline)
+    reading = measuring.read(project, deployment, begin, end, baseline, zone)
     rows = reading.rows
     judged, compared = rows.judged, rows.judged & ~np.isnan(rows.baseline)
     report = LoopReport(
@@ -62,6 +67,7 @@ def collect(
         deployment=deployment,
         model=model,
         outcome=outcome,
+        time_zone=time_zone,
         since=span[0] if span else None,
         until=span[1] if span else None,
         as_of=now,
@@ -81,7 +87,29 @@ def collect(
         monitors=history.monitor_stories(project, deployment, begin if span else _EPOCH, max(end, now)),
         firings=history.firing_stories(facts),
     )
-    return msgspec.structs.replace(report, headline=words.headline(report))
+    told: LoopReport = _in_zone(report, zone)
+    return msgspec.structs.replace(told, headline=words.headline(told))
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InvalidUsage(
+            f"'{name}' is no time zone.", fix="use an IANA name, for example America/New_York"
+        ) from error
+
+
+def _in_zone(value: Any, zone: ZoneInfo) -> Any:
+    """Return a value with every moment inside it told in a time zone."""
+    if isinstance(value, datetime):
+        return value.astimezone(zone)
+    if isinstance(value, list):
+        return [_in_zone(item, zone) for item in value]
+    if isinstance(value, msgspec.Struct):
+        fields = {name: _in_zone(getattr(value, name), zone) for name in value.__struct_fields__}
+        return msgspec.structs.replace(value, **fields)
+    return value
 
 
 def _deployment(project: Project, name: str) -> tuple[str, str]:

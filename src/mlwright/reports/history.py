@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -45,6 +46,7 @@ class Facts(msgspec.Struct, kw_only=True):
         alert_events: Key of a firing -> the event of an alert that it answered.
         runs: Id -> the runs that made the versions.
         undone: Version -> why all traffic was taken from it by hand.
+        zone: Time zone of the days in sentences.
     """
 
     versions: list[VersionRow]
@@ -58,6 +60,7 @@ class Facts(msgspec.Struct, kw_only=True):
     alert_events: dict[str, Event]
     runs: dict[str, runs.RunRow]
     undone: dict[int, str]
+    zone: ZoneInfo
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +71,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     losses: Losses
 
 
-def gather(project: Project, system_name: str, deployment: str, model: str, until: datetime) -> Facts:
+def gather(project: Project, system_name: str, deployment: str, model: str, until: datetime, zone: ZoneInfo) -> Facts:
     """Read everything but the rows, in one consistent state of the ledger.
 
     Args:
@@ -77,6 +80,7 @@ def gather(project: Project, system_name: str, deployment: str, model: str, unti
         deployment: Whose rollouts, traffic and alerts.
         model: Whose versions.
         until: Only what began before this moment.
+        zone: Time zone of the days in sentences.
     """
     with project.ledger.read() as connection:
         versions = [v for v in registry.list_versions(connection, model, limit=_ALL) if v.created_at < until]
@@ -106,6 +110,7 @@ def gather(project: Project, system_name: str, deployment: str, model: str, unti
             },
             runs=_runs(connection, [row.run_id for row in versions if row.run_id]),
             undone={event.data["before"]: str(event.data.get("reason", "")) for event in undone},
+            zone=zone,
         )
 
 
@@ -235,9 +240,7 @@ def _cause(facts: Facts, row: VersionRow, run: runs.RunRow | None) -> Cause:
     source, key = str(cause.get("source", "")), str(cause.get("key", ""))
     event = facts.alert_events.get(key)
     if event is not None:
-        verb = "opened" if event.type == "alert.opened" else "still open"
-        seen = f"alert of monitor {event.data.get('monitor')} {verb} on {day_label(event.time)}"
-        sentence = f"{source.replace('/', ' ')}: {seen}: {event.data.get('sentence')}"
+        sentence = f"{source.replace('/', ' ')}: {_seen(facts, event)}: {event.data.get('sentence')}"
         return Cause(sentence=sentence, source=source, alert_id=_alert_of(facts, key))
     if source:
         return Cause(sentence=f"{source.replace('/', ' ')}: {cause.get('reason', '')}", source=source)
@@ -291,20 +294,34 @@ def _alert_of(facts: Facts, key: str) -> str:
     return facts.alert_events[key].subject.removeprefix(_ALERT)
 
 
+def _seen(facts: Facts, event: Event) -> str:
+    verb = "opened" if event.type == "alert.opened" else "still open"
+    return f"alert of monitor {event.data.get('monitor')} {verb} on {day_label(event.time.astimezone(facts.zone))}"
+
+
+def _reason(facts: Facts, row: FiringRow) -> str:
+    """Return a decision's reason, with the alert in words instead of the event's id."""
+    event = facts.alert_events.get(row.key)
+    if event is None:
+        return row.reason
+    _, _, held_back = row.reason.partition(": ")
+    return f"{_seen(facts, event)}; {held_back}" if held_back else _seen(facts, event)
+
+
 def _condensed(facts: Facts, firings: Sequence[FiringRow]) -> list[FiringStory]:
     told: list[FiringStory] = []
     for row in firings:
         last = told[-1] if told else None
         if last and row.decision != "fired" and (last.source, last.decision) == (row.source, row.decision):
-            told[-1] = msgspec.structs.replace(last, last_at=row.at, count=last.count + 1)
+            told[-1] = msgspec.structs.replace(last, last_at=row.at.astimezone(facts.zone), count=last.count + 1)
             continue
         story = FiringStory(
             source=row.source,
-            at=row.at,
-            last_at=row.at,
+            at=row.at.astimezone(facts.zone),
+            last_at=row.at.astimezone(facts.zone),
             count=1,
             decision=row.decision,
-            reason=row.reason,
+            reason=_reason(facts, row),
             outcome=row.outcome,
             versions=_made(facts, row),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 from typing import NewType
 
@@ -45,9 +45,8 @@ def join(parts: Iterable[Html]) -> Html:
 
 
 def moment(at: datetime) -> Html:
-    """Return a moment (UTC) that machines can read, too."""
-    shown = at.astimezone(UTC)
-    return tag("time", text(f"{shown:%Y-%m-%d %H:%M}"), datetime=shown.isoformat())
+    """Return a moment, in its own time zone, that machines can read, too."""
+    return tag("time", text(f"{at:%Y-%m-%d %H:%M}"), datetime=at.isoformat())
 
 
 def table(

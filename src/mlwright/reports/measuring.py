@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -47,7 +48,7 @@ class Rows(msgspec.Struct, kw_only=True):
     """Every answered row as columns of shape [rows]; `asked` holds the assigned version and whether it failed.
 
     Attributes:
-        day: Days since 1970 (UTC).
+        day: Days since 1970, in the report's time zone.
         version: Version that answered.
         score: What was answered.
         label: 0 or 1, NaN where the outcome isn't known.
@@ -98,7 +99,9 @@ class Reading(msgspec.Struct, kw_only=True):
     latencies: np.ndarray
 
 
-def read(project: Project, deployment: str, since: datetime, until: datetime, baseline: Baseline) -> Reading:
+def read(
+    project: Project, deployment: str, since: datetime, until: datetime, baseline: Baseline, zone: ZoneInfo
+) -> Reading:
     """Read all rows answered in [since, until), and let the baseline version answer the labelled ones.
 
     Args:
@@ -107,6 +110,7 @@ def read(project: Project, deployment: str, since: datetime, until: datetime, ba
         since: Beginning, in event time.
         until: End, excluded.
         baseline: What is compared with; rows that it refuses are counted in it.
+        zone: Time zone that decides which day a row belongs to.
     """
     parts: dict[str, list[np.ndarray]] = {name: [np.empty(0, dtype)] for name, dtype in _DTYPES.items()}
     errors: Counter[str] = Counter()
@@ -123,7 +127,7 @@ def read(project: Project, deployment: str, since: datetime, until: datetime, ba
         odd_labels += int(odd.sum())
         label = np.where(odd, np.nan, found.label)
         for name, values in {
-            "day": found.at.astype("datetime64[D]").astype(np.int64),
+            "day": _day_numbers(found.at, zone),
             "version": found.answered_by,
             "score": found.score,
             "label": label,
@@ -335,6 +339,13 @@ def _days(since: datetime, until: datetime) -> Iterator[date]:
 def _last_day(until: datetime) -> date:
     """Return the day of the last moment before `until`."""
     return (until - timedelta(microseconds=1)).date()
+
+
+def _day_numbers(at: np.ndarray, zone: ZoneInfo) -> np.ndarray:
+    # The rows of a request share their moment, so few moments are converted.
+    moments, place = np.unique(at, return_inverse=True)
+    days = [_number(moment.replace(tzinfo=UTC).astimezone(zone).date()) for moment in moments.tolist()]
+    return np.array(days, dtype=np.int64)[place]
 
 
 def _number(day: date) -> int:

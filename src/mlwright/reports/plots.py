@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from mlwright.core.scales import Tick, day_label, number_label, number_ticks, padded
 from mlwright.core.svg import Frame, Margins, Plot, X, image, series
@@ -43,7 +44,7 @@ def traffic(report: LoopReport, width: float) -> str:
     """Draw which version answered which share of each day's rows."""
     plot = Plot(_over_time(report, width, 240, (0, 1)))
     plot.axes(y_ticks=[Tick(share / 4, f"{share * 25}%") for share in range(5)])
-    edges = [_midnight(day.day) for day in report.days]
+    edges = [_midnight(report, day.day) for day in report.days]
     edges.append(edges[-1] + _DAY)
     shares = {
         version: [day.by_version.get(version, 0) / day.rows if day.rows else 0.0 for day in report.days]
@@ -162,7 +163,7 @@ def volume(report: LoopReport, width: float) -> str:
     upper = Plot(_over_time(report, width, 150, (0, most * 1.05 or 1), top=22))
     upper.heading("rows a day (pale: outcome not known)")
     upper.axes(y_ticks=[Tick(tick.value, _short(tick.value)) for tick in number_ticks(*upper.frame.y)])
-    ends = [(_midnight(day.day), _midnight(day.day) + _DAY) for day in report.days]
+    ends = [(_midnight(report, day.day), _midnight(report, day.day) + _DAY) for day in report.days]
     edges = [start for start, _ in ends] + [end for _, end in ends[-1:]]
     known = [float(day.labelled) for day in report.days]
     unknown = [float(day.rows - day.labelled) for day in report.days]
@@ -183,7 +184,7 @@ def volume(report: LoopReport, width: float) -> str:
 
 def _over_time(report: LoopReport, width: float, height: float, y: tuple[float, float], *, top: float = 10) -> Frame:
     if report.days:
-        ends = (_midnight(report.days[0].day), _midnight(report.days[-1].day) + _DAY)
+        ends = (_midnight(report, report.days[0].day), _midnight(report, report.days[-1].day) + _DAY)
     else:
         ends = (report.as_of - _DAY, report.as_of)
     return Frame(width=width, height=height, x=ends, y=y, margins=Margins(top=top, right=12, bottom=26, left=46))
@@ -291,7 +292,7 @@ def _week_words(report: LoopReport, week: Period) -> str:
         ("base rate", told.base_rate),
     )
     values = ", ".join(f"{name} {number_label(value, 4)}" for name, value in named if value is not None)
-    days = f"{day_label(_midnight(week.start))} to {day_label(_midnight(last))}"
+    days = f"{day_label(_midnight(report, week.start))} to {day_label(_midnight(report, last))}"
     return f"{days}: {values}, difference {signed(told.difference)}, {counted(told.rows, 'row')}"
 
 
@@ -307,8 +308,8 @@ def _window_words(window: Measured) -> str:
 
 def _ends(report: LoopReport, week: Period) -> tuple[datetime, datetime]:
     """Return the part of a week that lies inside the report."""
-    first, last = _midnight(report.days[0].day), _midnight(report.days[-1].day) + _DAY
-    return max(_midnight(week.start), first), min(_midnight(week.end), last)
+    first, last = _midnight(report, report.days[0].day), _midnight(report, report.days[-1].day) + _DAY
+    return max(_midnight(report, week.start), first), min(_midnight(report, week.end), last)
 
 
 def _middle(report: LoopReport, week: Period) -> datetime:
@@ -316,5 +317,5 @@ def _middle(report: LoopReport, week: Period) -> datetime:
     return start + (end - start) / 2
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _midnight(report: LoopReport, day: date) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(report.time_zone))

@@ -36,7 +36,7 @@ def opening(report: LoopReport) -> list[Html]:
     """Return the head of the page: what it is about, and the most important sentences."""
     period = "nothing served yet"
     if report.days:
-        period = f"{long_day(report.days[0].day)} to {long_day(report.days[-1].day)} (UTC)"
+        period = f"{long_day(report.days[0].day)} to {long_day(report.days[-1].day)} ({report.time_zone})"
     about = f"Model {report.model}, deployment {report.deployment}; {period}."
     # The first two sentences belong together: both losses, and what their difference means.
     lead = " ".join(report.headline[:2]) or "There is nothing to tell yet."
@@ -154,10 +154,10 @@ def closing(report: LoopReport) -> list[Html]:
         "Log loss is the mean of the negative natural logarithm of the probability given to what came true; smaller "
         f"is better. What version {baseline} would have answered is no estimate: its own model was asked with the "
         "features that were logged for each row, and both are compared on the same labelled rows. Intervals "
-        f"({confidence:.0%}) draw whole days with replacement, because the rows of a day share their luck. All times "
-        "are UTC and, in a replay, those of the replayed events."
+        f"({confidence:.0%}) draw whole days with replacement, because the rows of a day share their luck. "
+        f"All times are those of {report.time_zone} and, in a replay, of the replayed events."
     )
-    made = f"Made from the ledger as of {report.as_of:%Y-%m-%d %H:%M} UTC; report format {report.format}."
+    made = f"Made from the ledger as of {report.as_of:%Y-%m-%d %H:%M}; report format {report.format}."
     return [tag("p", text(how)), tag("p", text(made))]
 
 
@@ -223,8 +223,8 @@ def _monitor_figure(report: LoopReport, monitor: MonitorStory, *, with_lanes: bo
     if any(window.low is not None for window in monitor.measured):
         how += " The pale band is the interval around each point."
     how += " Shaded is the time of its alerts."
-    limits = " and ".join(f"{limit:g}" for limit in plots.limits_of(monitor))
-    legend = [("bad thinly", f"tolerance {limits}")] if limits else []
+    sides = "±" if len(plots.limits_of(monitor)) > 1 else ""
+    legend = [] if monitor.tolerance is None else [("bad thinly", f"tolerance {sides}{monitor.tolerance:g}")]
     if with_lanes:
         how += (
             " Below, on the same axis: alerts of all monitors, versions that were trained (a cross: refused by a gate) "
@@ -273,7 +273,9 @@ def _version(version: VersionStory) -> Html:
     if version.failed_rows:
         served += f", failed for {counted(version.failed_rows, 'row')} that the stable version answered"
     if version.losses.difference is not None:
-        served += f"; log loss {version.losses.served:.4f}, {signed(version.losses.difference)} to the baseline"
+        served += (
+            f"; log loss {version.losses.served:.4f}, the baseline's on the same rows {version.losses.baseline:.4f}"
+        )
     since = join([moment(version.served_from), text(" to "), _until(version)]) if version.served_from else Html("")
     run = f", run {short(version.run_id)}" if version.run_id else ""
     return tag(

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mlwright.core.scales import month_label
-from mlwright.reports.values import AlertStory, LoopReport, Losses, Period, RolloutStory, VersionStory
+from mlwright.reports.values import AlertStory, GateSaid, LoopReport, Losses, Period, RolloutStory, VersionStory
 from mlwright.reports.words import counted, long_day, percent, signed
 
 _WIDEST = 100
@@ -37,7 +37,7 @@ def render_terminal(report: LoopReport, console: Console) -> None:
     page = _Page(console)
     page.title(f"Report of the loop: {report.system}")
     if report.days:
-        period = f"{long_day(report.days[0].day)} to {long_day(report.days[-1].day)} (UTC)"
+        period = f"{long_day(report.days[0].day)} to {long_day(report.days[-1].day)} ({report.time_zone})"
         page.say(f"model {report.model}, deployment {report.deployment}, {period}", style="dim")
     for sentence in report.headline:
         page.say(sentence, indent=2)
@@ -152,10 +152,18 @@ def _versions(page: _Page, report: LoopReport) -> None:
         line.append_text(page.text(f", registered {version.registered_at:%Y-%m-%d}, {_answered(version)}"))
         said = [(f"why: {version.cause.sentence}", "")]
         said += [(f"training: {version.description}", "")] if version.description else []
-        said += [(f"gate {gate.gate} {gate.reason}", "" if gate.passed else "red") for gate in version.gates]
+        passed = ", ".join(_gate(gate) for gate in version.gates if gate.passed)
+        said += [(f"gates passed: {passed}", "")] if passed else []
+        said += [(f"gate {gate.gate} {gate.reason}", "red") for gate in version.gates if not gate.passed]
         # What became of a version that was rolled out is told with its rollout.
         said += [(version.fate_sentence, "")] if version.fate == "not-deployed" else []
         page.entry(f"v{version.version}", line, said)
+
+
+def _gate(gate: GateSaid) -> str:
+    """Return a gate that was passed, with the difference that it saw where it compared."""
+    difference = gate.numbers.get("difference")
+    return f"{gate.gate} ({signed(difference)})" if isinstance(difference, float) else gate.gate
 
 
 def _answered(version: VersionStory) -> str:

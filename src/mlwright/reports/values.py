@@ -77,7 +77,7 @@ class Losses(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
-    """A week or a month (UTC).
+    """A week or a month.
 
     Attributes:
         start: Its first day.
@@ -93,7 +93,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
-    """One day (UTC).
+    """One day.
 
     Attributes:
         day: Which one.
@@ -318,6 +318,7 @@ class LoopReport(msgspec.Struct, frozen=True, kw_only=True):
         deployment: Its deployment.
         model: The deployment's model.
         outcome: What an outcome of 1 is called, for example `late`.
+        time_zone: IANA name; days, weeks and months are those of this zone, and all moments are told in it.
         since: Beginning of what is told of.
         until: End of it.
         as_of: When the report was made, by the clock that facts are stamped with.
@@ -343,6 +344,7 @@ class LoopReport(msgspec.Struct, frozen=True, kw_only=True):
     deployment: str
     model: str
     outcome: str
+    time_zone: str
     since: datetime | None
     until: datetime | None
     as_of: datetime
