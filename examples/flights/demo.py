@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from mlwright import Project
 from mlwright.api import RemoteClient
-from mlwright.core.clock import ReplayClock
+from mlwright.core.clock import ReplayClock, parse_time
 from mlwright.errors import MlwrightError, ServerUnavailable
 from mlwright.ledger import meta
 
@@ -76,6 +76,8 @@ def run(words: Sequence[str]) -> int:
     options = _parse(words)
     home = Path(options.home or f".mlwright/{'demo-fast' if options.fast else 'demo'}").resolve()
     plan = MONTH if options.fast else YEAR
+    if options.until is not None:
+        plan = plan._replace(end=min(plan.end, options.until))
     if options.fresh:
         shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
@@ -93,6 +95,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--fast", action="store_true", help="replay April only")
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier demo did")
     parser.add_argument("--home", help="folder of the demo's ledger and artifacts")
+    parser.add_argument("--until", type=parse_time, help="stop the replay at this moment")
     return parser.parse_args(list(words))
 
 
@@ -216,7 +219,7 @@ def _report(home: Path, console: Console) -> int:
 
     standing = _clock_of(home)
     with Project.open(home=str(home), clock=ReplayClock(standing) if standing else None) as project:
-        report = reports.collect(project, "flights")
+        report = reports.collect(project, "flights", outcome="late", time_zone="America/New_York")
     path = home / "report.html"
     path.write_text(reports.render_html(report), encoding="utf-8")
     reports.render_terminal(report, Console())

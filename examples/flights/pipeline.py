@@ -188,7 +188,7 @@ def _register(
         columns=[Column(name, "BYTES" if name in categories else "FP32", nullable=True) for name in names],
         categories=categories,
         unknown="error" if FLIGHT_NUMBER in categories else "missing",
-        example=frame(flights, window.training[:3], names),
+        example=frame(flights, window.training[-3:], names),
         metrics=metrics,
         reference=build_profile(
             frame(flights, sample, watched), model.predict_proba(encode(flights, sample, categories))[:, 1]

@@ -59,7 +59,7 @@ class Work:
     def _carry_out(self, firing: FiringRow) -> None:
         from mlwright import pipelines
 
-        run_id, error = None, None
+        said = ""
         try:
             result = pipelines.run(
                 self._project,
@@ -70,13 +70,15 @@ class Work:
                 actor=firing.source.replace("/", ":", 1),
             )
             run_id, outcome = result.run_id, result.status
+            said = (result.error or {}).get("what", "")
         except Transient:
             # The ledger or the store is away for now: the firing stays open and is taken again.
             return
-        except MlwrightError as caught:
-            outcome, error = "failed", caught
-            run_id = caught.context.get("run_id")
+        except MlwrightError as error:
+            run_id, outcome, said = error.context.get("run_id"), "failed", error.what
+        if outcome == "running":
+            # Another process has it; whoever finds it ended writes the outcome.
+            return
         with self._project.ledger.write(f"system:{self._system.name}") as tx:
             repository.end_firing(tx, firing.source, firing.key, outcome=outcome, run_id=run_id)
-        sentence = f"run {short(run_id or '')} for {firing.source} {outcome}"
-        self._on_action(sentence if error is None else f"{sentence}: {error.what}")
+        self._on_action(f"run {short(run_id or '')} for {firing.source} {outcome}{': ' if said else ''}{said}")
