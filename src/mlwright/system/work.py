@@ -59,7 +59,7 @@ class Work:
     def _carry_out(self, firing: FiringRow) -> None:
         from mlwright import pipelines
 
-        said = ""
+        run_id: str | None
         try:
             result = pipelines.run(
                 self._project,
