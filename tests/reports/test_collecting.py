@@ -264,6 +264,12 @@ def test_days_are_those_of_the_time_zone(played: SmallLoop) -> None:
     )
 
 
+def test_an_unknown_option_is_named_with_a_near_one(played: SmallLoop) -> None:
+    with pytest.raises(InvalidUsage, match="collect knows no 'timezone'") as raised:
+        collect(played.project, "delays", timezone="UTC")  # type: ignore[call-arg]
+    assert raised.value.fix == "did you mean 'time_zone'?"
+
+
 def test_an_unknown_time_zone_is_refused(played: SmallLoop) -> None:
     with pytest.raises(InvalidUsage, match="'Mars/Olympus' is no time zone"):
         collect(played.project, "delays", time_zone="Mars/Olympus")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -27,6 +27,18 @@ _MOMENT = timedelta(microseconds=1)
 _NOTHING = Logged(requests=0, rows=0, first_at=_EPOCH, last_at=_EPOCH)
 
 
+class Wording(TypedDict, total=False):
+    """How a report is told.
+
+    Attributes:
+        outcome: What an outcome of 1 is called in sentences; `positive` by default.
+        time_zone: IANA name; days, weeks and months are those of this zone. UTC by default.
+    """
+
+    outcome: str
+    time_zone: str
+
+
 def collect(
     project: Project,
     system_name: str,
@@ -34,8 +46,7 @@ def collect(
     since: datetime | None = None,
     until: datetime | None = None,
     baseline_version: int = 1,
-    outcome: str = "positive",
-    time_zone: str = "UTC",
+    **wording: Unpack[Wording],
 ) -> LoopReport:
     """Tell what a system's loop did, and what it was worth against one version kept all the time.
 
@@ -45,13 +56,13 @@ def collect(
         since: Beginning, in event time; the first answered row by default.
         until: End, excluded; everything by default.
         baseline_version: Version that would have been kept.
-        outcome: What an outcome of 1 is called in sentences.
-        time_zone: IANA name; a report tells of days, weeks and months of this zone.
+        wording: How it is told; see `Wording`.
 
     Raises:
         NotFound: No system of this name was ever applied.
-        InvalidUsage: The time zone isn't known.
+        InvalidUsage: The time zone isn't known, or `wording` has an unknown name.
     """
+    outcome, time_zone = _told_how(wording)
     zone = _zone(time_zone)
     deployment, model = _deployment(project, system_name)
     now = as_utc(project.clock.now())
@@ -89,6 +100,14 @@ def collect(
     )
     told: LoopReport = _in_zone(report, zone)
     return msgspec.structs.replace(told, headline=words.headline(told))
+
+
+def _told_how(wording: Wording) -> tuple[str, str]:
+    known = list(Wording.__annotations__)
+    for name in wording:
+        if name not in known:
+            raise InvalidUsage(f"collect knows no '{name}'.", fix=did_you_mean(name, known))
+    return wording.get("outcome", "positive"), wording.get("time_zone", "UTC")
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -15,6 +15,7 @@ from mlwright.reports.words import counted, percent, signed
 SERVED = "s0"
 #: Classes of what became of a rollout.
 FATES = {"promoted": "good", "rolled-back": "bad", "aborted": "bad", "inconclusive": "warn", "running": "soft"}
+_SEVERITIES = {"info": "soft", "warning": "warn", "critical": "bad"}
 _MEASURES = {
     "log-loss": "excess log loss (0: as the answers promised)",
     "calibration": "bias (mean answer minus share of ones)",
@@ -113,8 +114,7 @@ def monitor(report: LoopReport, told: MonitorStory, width: float, *, with_lanes:
         width: In pixels.
         with_lanes: Whether alerts, retrainings and rollouts are drawn below.
     """
-    values = [v for window in told.measured for v in (window.value, window.low, window.high) if v is not None]
-    domain = padded(values, include=(0.0, *limits_of(told)))
+    domain = _domain(told)
     plot = Plot(_over_time(report, width, 220 if with_lanes else 150, domain, top=22))
     plot.heading(_MEASURES.get(told.kind, told.kind))
     for alert in report.alerts:
@@ -124,7 +124,7 @@ def monitor(report: LoopReport, told: MonitorStory, width: float, *, with_lanes:
     plot.axes()
     for limit in limits_of(told):
         plot.rule(limit, "bad dashed thin")
-    for run in _bands(told.measured):
+    for run in _bands(told.measured, domain):
         plot.area(run, "ink faded")
     plot.line([(window.at, window.value) for window in told.measured], "ink thin")
     for window in told.measured:
@@ -220,9 +220,10 @@ def _lanes(report: LoopReport, width: float) -> Plot:
     end = report.until or report.as_of
     for lane, name in enumerate(names):
         plot.text(frame.x[0], lane + 0.34, name, css="name")
-    for alert in report.alerts:
+    # Alerts of several monitors may overlap: the gravest is painted last.
+    for alert in sorted(report.alerts, key=lambda found: list(_SEVERITIES).index(found.severity)):
         title = f"{alert.monitor}, {day_label(alert.opened_at)}: {alert.sentence}"
-        css = "bad" if alert.severity == "critical" else "warn"
+        css = _SEVERITIES[alert.severity]
         plot.span(alert.opened_at, alert.resolved_at or end, (0.5, 0.78), f"{css} area", title=title)
     for version in report.versions:
         if frame.x[0] <= version.registered_at <= frame.x[1]:  # type: ignore[operator]
@@ -236,14 +237,24 @@ def _lanes(report: LoopReport, width: float) -> Plot:
     return plot
 
 
-def _bands(measured: Sequence[Measured]) -> list[list[tuple[X, float, float]]]:
-    """Return the intervals around what was measured, as runs without gaps."""
+def _domain(told: MonitorStory) -> tuple[float, float]:
+    """Return the vertical axis of a monitor: all values and limits, and intervals as far as they don't dwarf those."""
+    values = [window.value for window in told.measured if window.value is not None] or [0.0]
+    span = max(max(values) - min(values), 2 * (told.tolerance or 0.0))
+    lows = [max(window.low, min(values) - span / 2) for window in told.measured if window.low is not None]
+    highs = [min(window.high, max(values) + span / 2) for window in told.measured if window.high is not None]
+    return padded([*values, *lows, *highs], include=(0.0, *limits_of(told)))
+
+
+def _bands(measured: Sequence[Measured], domain: tuple[float, float]) -> list[list[tuple[X, float, float]]]:
+    """Return the intervals around what was measured, cut off at the axis's ends, as runs without gaps."""
+    floor, ceiling = domain
     runs: list[list[tuple[X, float, float]]] = [[]]
     for window in measured:
         if window.low is None or window.high is None:
             runs.append([])
         else:
-            runs[-1].append((window.at, window.low, window.high))
+            runs[-1].append((window.at, max(window.low, floor), min(window.high, ceiling)))
     return [run for run in runs if len(run) > 1]
 
 

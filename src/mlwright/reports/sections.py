@@ -136,7 +136,7 @@ def firings(report: LoopReport) -> Html:
     rows = [
         [
             moment(firing.at),
-            text(firing.source.replace("/", " ")),
+            tag("span", text(firing.source.replace("/", " ")), class_="nowrap"),
             text(f"{firing.decision.replace('-', ' ')}{_often(firing)}"),
             text(firing.reason),
             text(", ".join(f"v{version}" for version in firing.versions) or (firing.outcome or "–")),

@@ -147,7 +147,7 @@ def _difference(losses: Losses, baseline: int) -> list[str]:
     if losses.low == losses.high == 0:
         return [f"Version {baseline} answered everything itself: there is no difference."]
     ends = f"{signed(losses.low)} to {signed(losses.high)}"
-    span = f"({losses.confidence:.0%} interval of the difference {ends}, drawing whole days of the {losses.days})"
+    span = f"({losses.confidence:.0%} interval of the difference {ends}, from redrawing its {losses.days} days)"
     way = "better" if losses.difference < 0 else "worse"
     amount = f"{way} by {abs(losses.difference):.4f} a row"
     if losses.high < 0 or losses.low > 0:
