@@ -32,13 +32,15 @@ class Window(NamedTuple):
     """Which rows a version is trained and judged on.
 
     Attributes:
-        training: Row numbers, oldest first.
+        training: Row numbers, oldest first; a long window is thinned.
+        known: How many rows it had before.
         holdout: Row numbers of the newest days, which training leaves out.
         recent: Row numbers of the 30 days before `as_of`, holdout included.
         until: End of training.
     """
 
     training: NDArray[np.int64]
+    known: int
     holdout: NDArray[np.int64]
     recent: NDArray[np.int64]
     until: datetime
@@ -108,6 +110,7 @@ def select(flights: Columns, as_of: datetime, window_days: int, holdout_days: in
     in_window = (answered_at >= until - window_days * 24 * 60) & (answered_at < until)
     return Window(
         training=_thinned(np.flatnonzero(known & in_window), answered_at, until),
+        known=int((known & in_window).sum()),
         holdout=np.flatnonzero(known & (answered_at >= until)),
         recent=np.flatnonzero(known & (answered_at >= now - 30 * 24 * 60)),
         until=as_of - timedelta(days=holdout_days),
@@ -175,7 +178,8 @@ def _register(
     holdout_label = flights["label"][window.holdout].astype(np.float64)
     metrics = {
         "holdout_log_loss": log_loss(holdout_label, holdout_score),
-        "training_rows": float(len(window.training)),
+        "training_rows": float(window.known),
+        "fitted_rows": float(len(window.training)),
         "holdout_rows": float(len(window.holdout)),
     }
     log_metrics(metrics)
@@ -199,7 +203,7 @@ def _register(
             groups=flights["predict_at"][window.holdout] // 60,
         ),
         trained_until=window.until,
-        description=f"trained on {len(window.training):,} flights from {since} to {window.until:%Y-%m-%d}",
+        description=f"trained on {window.known:,} flights from {since} to {window.until:%Y-%m-%d}",
     )
 
 
