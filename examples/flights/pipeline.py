@@ -24,7 +24,7 @@ FLIGHT_NUMBER = "flight_number"
 #: A reference profile needs no more rows than this.
 _PROFILE_ROWS = 20_000
 #: A longer window than this is thinned, its newest part left whole.
-_TRAINING_ROWS = 120_000
+_TRAINING_ROWS = 100_000
 _WHOLE_DAYS = 45
 
 
@@ -146,12 +146,12 @@ def fit(matrix: NDArray[np.float32], label: NDArray[np.int64]) -> HistGradientBo
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
-        max_iter=120,
-        learning_rate=0.05,
+        max_iter=60,
+        learning_rate=0.1,
         max_leaf_nodes=15,
         min_samples_leaf=200,
         l2_regularization=10.0,
-        max_bins=127,
+        max_bins=63,
         early_stopping=False,
         random_state=0,
     )

@@ -8,6 +8,7 @@ from the clock; what it sends twice is counted once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -78,6 +79,7 @@ class Replay:
         self._client = client
         self._http = http
         self._read = flights
+        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="labels")
         self._waiting = sorted(arrivals, key=lambda arrival: arrival.at)
         self._sent = 0
 
@@ -91,8 +93,10 @@ class Replay:
         while now < end:
             until = min(now + timedelta(hours=TICK_HOURS), end)
             for moment in _hours(now, until):
+                # Outcomes of yesterday and questions of today have nothing to do with each other.
+                told = self._beside.submit(self._label, moment)
                 self._predict(moment)
-                self._label(moment)
+                told.result()
             now = until
             self._bring(now)
             on_step(self._advance(now))

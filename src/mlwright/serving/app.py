@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -19,7 +20,7 @@ import mlwright
 from mlwright import registry
 from mlwright.errors import MlwrightError, Overloaded
 from mlwright.serving import oip
-from mlwright.serving.gateway import Gateway
+from mlwright.serving.gateway import Answer, Gateway
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +54,8 @@ class OipApp:
         self.gateway = gateway
         self._max_body_bytes = max_body_bytes
         self._waiting = 0
-        self._pool = ThreadPoolExecutor(workers, "mlwright-infer", initializer=_use_one_core)
+        self._pool = ThreadPoolExecutor(workers, "mlwright-infer")
+        self._threads = threading.local()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -103,8 +105,16 @@ class OipApp:
         if len(body) > self._max_body_bytes:
             # The rest of the body stays unread, so the connection can't be used again.
             return _error(413, f"the body is longer than {self._max_body_bytes} bytes", (b"connection", b"close"))
-        answer = await self._run(self.gateway.infer, parts[2], body, _version(parts))
+        answer = await self._run(self._answer, parts[2], body, _version(parts))
         return Reply(200, answer.body, ((b"mlwright-repeated", b"true"),) if answer.is_repeated else ())
+
+    def _answer(self, name: str, body: bytes, version: str | None) -> Answer:
+        # Models bring their OpenMP libraries with them, so the limit is set anew after each loading, in each thread.
+        loads = self.gateway.routes.loads
+        if getattr(self._threads, "loads", 0) != loads:
+            _use_one_core()
+            self._threads.loads = loads
+        return self.gateway.infer(name, body, version)
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         if self._waiting >= _MAX_WAITING:

@@ -40,10 +40,14 @@ class Routes:
     Args:
         project: Whose deployments.
         refresh_s: After how many seconds a request looks at the ledger's traffic again.
+
+    Attributes:
+        loads: How many models were loaded so far.
     """
 
     def __init__(self, project: Project, *, refresh_s: float) -> None:
         self.project = project
+        self.loads = 0
         self._refresh_s = refresh_s
         self._routes: dict[str, Route] = {}
         self._serving: dict[str, DeploymentRow] = {}
@@ -174,6 +178,7 @@ class Routes:
         except Exception as raised:  # noqa: BLE001  # boundary: user code; it concerns this version alone
             error = raised
             log.warning("model version not loaded", version=version.ref, error=str(raised))
+        self.loads += 1
         self._loaded[model, number] = LoadedArm(name="", version=version, weight=0.0, predictor=predictor, error=error)
 
     def _pin(self, name: str, version: str) -> Route:
@@ -185,6 +190,7 @@ class Routes:
         arm = self._pinned.get(key)
         if arm is None:
             predictor = _warmed(registry.load_predictor(self.project, found, allow_pickle=allow_pickle), found)
+            self.loads += 1
             arm = LoadedArm(name=PINNED, version=found, weight=1.0, predictor=predictor)
         with self._pinning:
             self._pinned[key] = arm
