@@ -118,7 +118,7 @@ def load_object(target: str) -> tuple[ModuleType, Any]:
     place, _, name = target.partition(":")
     with importing_for_a_step():
         if place.endswith(".py") or "/" in place:
-            module = _load_file(_find_file(place, [str(Path.cwd())]))
+            module = _load_part(_find_file(place, [str(Path.cwd())]))
         else:
             with _importable([str(Path.cwd())]):
                 module = _import(place)
@@ -181,6 +181,26 @@ def _find_file(file: str, roots: Iterable[str]) -> Path:
         why="looked in " + ", ".join(str(path.parent) for path in tried),
         fix="start from the folder that it is in, or give its whole path",
     )
+
+
+def _load_part(path: Path) -> ModuleType:
+    """Load a file: as the module that it is, when it is a part of a package, else as a script."""
+    root, dotted = _package_of(path)
+    if not dotted:
+        return _load_file(path)
+    with _importable([root]):
+        return _import(dotted)
+
+
+def _package_of(path: Path) -> tuple[str, str]:
+    """Return the import root and the dotted name of a file that is a part of a package; empty names otherwise."""
+    names, folder = [path.stem], path.parent
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    if len(names) == 1 or not all(name.isidentifier() for name in names):
+        return "", ""
+    return str(folder), ".".join(names[:-1] if names[-1] == "__init__" else names)
 
 
 def _load_file(path: Path) -> ModuleType:
