@@ -24,7 +24,7 @@ FLIGHT_NUMBER = "flight_number"
 #: A reference profile needs no more rows than this.
 _PROFILE_ROWS = 20_000
 #: A longer window than this is thinned, its newest part left whole.
-_TRAINING_ROWS = 100_000
+_TRAINING_ROWS = 80_000
 _WHOLE_DAYS = 45
 
 

@@ -8,7 +8,6 @@ from the clock; what it sends twice is counted once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -79,9 +78,9 @@ class Replay:
         self._client = client
         self._http = http
         self._read = flights
-        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="labels")
         self._waiting = sorted(arrivals, key=lambda arrival: arrival.at)
         self._sent = 0
+        self._serving = ""
 
     def run(self, start: datetime, end: datetime, on_step: Callable[[Position], None]) -> None:
         """Replay from where the clock stands (at least `start`) to `end`."""
@@ -93,10 +92,8 @@ class Replay:
         while now < end:
             until = min(now + timedelta(hours=TICK_HOURS), end)
             for moment in _hours(now, until):
-                # Outcomes of yesterday and questions of today have nothing to do with each other.
-                told = self._beside.submit(self._label, moment)
+                self._label(moment)
                 self._predict(moment)
-                told.result()
             now = until
             self._bring(now)
             on_step(self._advance(now))
@@ -108,10 +105,11 @@ class Replay:
 
     def _advance(self, now: datetime) -> Position:
         state = self._client.call("clock.advance", now=now)
-        deployment = self._client.call("deployments.show", deployment=DEPLOYMENT)
-        shown = [f"v{arm.version} {arm.weight:.0%}" for arm in deployment.arms]
-        serving = shown[0].split()[0] if len(shown) == 1 else " ".join(shown)
-        return Position(state.now, self._sent, serving or "nothing", state.actions)
+        if state.actions or not self._serving:
+            deployment = self._client.call("deployments.show", deployment=DEPLOYMENT)
+            shown = [f"v{arm.version} {arm.weight:.0%}" for arm in deployment.arms]
+            self._serving = shown[0].split()[0] if len(shown) == 1 else " ".join(shown)
+        return Position(state.now, self._sent, self._serving or "nothing", state.actions)
 
     def _bring(self, now: datetime) -> None:
         """Start the training of a candidate whose time has come, unless another one is being rolled out."""

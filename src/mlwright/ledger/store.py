@@ -19,7 +19,7 @@ from sqlalchemy import event as sa_event
 from mlwright.core.clock import Clock, SystemClock
 from mlwright.core.events import Event
 from mlwright.core.settings import redact
-from mlwright.errors import InvalidUsage, PermissionDenied, missing_extra
+from mlwright.errors import InvalidUsage, LedgerUnavailable, PermissionDenied, missing_extra
 from mlwright.ledger import migrate, outbox
 from mlwright.ledger.faults import translated
 
@@ -80,6 +80,7 @@ class Ledger:
         self.is_sqlite = url.startswith("sqlite")
         self._commits = threading.Condition()
         self._commit_count = 0
+        self._writing = threading.Lock()
         # A transaction of SQLite sees one state by itself; PostgreSQL has to be asked for it.
         self._reading = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         if self.is_sqlite and not create and not _sqlite_path(url).exists():
@@ -104,7 +105,7 @@ class Ledger:
     @contextmanager
     def write(self, actor: str = "system") -> Iterator[Transaction]:
         """Open a write transaction; it commits when the block ends and rolls back when the block raises."""
-        with self.faults():
+        with self._turn(), self.faults():
             with self.engine.connect().execution_options(mlwright_write=True) as connection, connection.begin():
                 transaction = Transaction(connection, self.clock.now(), actor)
                 yield transaction
@@ -112,6 +113,23 @@ class Ledger:
             with self._commits:
                 self._commit_count += 1
                 self._commits.notify_all()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for this process's other writers: SQLite has room for one, and would poll with growing pauses."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=BUSY_TIMEOUT_S):
+            raise LedgerUnavailable(
+                f"the ledger {redact(self.url)} is locked by another thread of this process.",
+                why=f"its transaction has been open for more than {BUSY_TIMEOUT_S:g} s",
+                fix="keep write transactions short; never open one inside another",
+            )
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def faults(self) -> Any:
         """Return a context that turns the database's errors into mlwright's."""

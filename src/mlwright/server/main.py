@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ LEASE = "server"
 LEASE_TTL_S = 15.0
 RENEW_EVERY_S = 5.0
 DRAIN_S = 10
+#: How long a thread may keep the interpreter while another one waits; Python's own 5 ms is a whole request.
+SWITCH_S = 0.0005
 START_S = 30.0
 
 _log = logging.getLogger("mlwright.server")
@@ -194,6 +197,7 @@ class Running:
                 f"{self._options.host} can be reached from other machines, and there is no authentication yet: "
                 "whoever reaches the port can read and change everything."
             )
+        sys.setswitchinterval(SWITCH_S)
         threading.Thread(target=self._renew, name="server-lease", daemon=True).start()
         self.server.run(sockets=[listener])
         return self.server.signal
