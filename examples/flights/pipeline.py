@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 MODEL = "flight-delay"
 #: An identifier that requests carry; only a candidate that memorises flights takes it for a feature.
 FLIGHT_NUMBER = "flight_number"
+#: Numbers carry no more than this, in training and in requests, where short ones are quick to write and to read.
+DECIMALS = 3
 #: A reference profile needs no more rows than this.
-_PROFILE_ROWS = 20_000
+_PROFILE_ROWS = 10_000
 #: A longer window than this is thinned, its newest part left whole.
 _TRAINING_ROWS = 80_000
 _WHOLE_DAYS = 45
@@ -51,7 +53,7 @@ def flight_features() -> Columns:
     """Return keys, labels and features of all flights; numbers as float32."""
     columns = build_features(load_tables())
     for name in NUMBERS:
-        columns[name] = columns[name].astype(np.float32)
+        columns[name] = np.round(columns[name], DECIMALS).astype(np.float32)
     return columns
 
 

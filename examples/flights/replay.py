@@ -20,7 +20,7 @@ from mlwright.api import Client
 
 from .data import Columns
 from .features import CATEGORIES, NUMBERS
-from .pipeline import FLIGHT_NUMBER, asked_at
+from .pipeline import DECIMALS, FLIGHT_NUMBER, asked_at
 from .system import DEPLOYMENT
 
 HOUR = 60
@@ -165,8 +165,13 @@ def _tensors(flights: Columns, rows: NDArray[np.int64]) -> Iterator[dict[str, An
     for name in (*NUMBERS, *CATEGORIES, FLIGHT_NUMBER, "flight_id"):
         values = flights[name][rows]
         text = values.dtype.kind == "U"
-        data = [value or None for value in values.tolist()] if text else values.tolist()
+        data = [value or None for value in values.tolist()] if text else _short(values)
         yield {"name": name, "datatype": "BYTES" if text else "FP32", "shape": [len(rows)], "data": data}
+
+
+def _short(values: NDArray[np.float32]) -> list[float]:
+    # The same decimals as in training, so that they become the same float32 again.
+    return np.round(values.astype(np.float64), DECIMALS).tolist()  # type: ignore[no-any-return]
 
 
 def _hours(after: datetime, until: datetime) -> Iterator[datetime]:

@@ -27,7 +27,7 @@ monitors = (
     Monitor("score-drift", DEPLOYMENT, kind="score-drift", window_days=7, tolerance=0.25, severity="info"),
     Monitor("calibration", DEPLOYMENT, kind="calibration", window_days=7, tolerance=0.02, severity="warning"),
     Monitor("log-loss", DEPLOYMENT, kind="log-loss", window_days=7, tolerance=0.005, severity="critical"),
-    Monitor("staleness", DEPLOYMENT, kind="staleness", tolerance=0.2, severity="info"),
+    Monitor("staleness", DEPLOYMENT, kind="staleness", tolerance=0.25, severity="info"),
 )
 
 triggers = (
@@ -36,7 +36,7 @@ triggers = (
         on=("alert.opened", "alert.continued"),
         where={"monitor": ["log-loss", "staleness"]},
         arguments={"as_of": NOW},
-        cooldown_days=10,
+        cooldown_days=14,
         budget=6,
         budget_days=60,
     ),
