@@ -95,7 +95,7 @@ def _flights(table: pa.Table) -> Columns:
     for name in ("carrier", "origin", "dest", "tailnum"):
         columns[name] = _texts(table, name)
     # The flight number alone repeats 24 times within a day and carrier; with the origin the key is unique.
-    columns["flight_number"] = np.strings.add(columns["carrier"], columns["flight"].astype(str))
+    columns["flight_number"] = np.strings.add(columns["carrier"], columns["flight"].astype("U4"))
     parts = zip(*(columns[name].tolist() for name in ("day", "flight_number", "origin")), strict=True)
     columns["flight_id"] = np.array([f"{day}-{number}-{origin}" for day, number, origin in parts])
     order = np.argsort(columns["scheduled"], kind="stable")

@@ -57,7 +57,7 @@ def flight_features() -> Columns:
     return columns
 
 
-@step(timeout_s=300)
+@step(timeout_s=300, env={"OMP_NUM_THREADS": "1"})
 def train(
     flights: Columns, as_of: str, window_days: int, holdout_days: int, shuffle_labels: bool, memorise_flights: bool
 ) -> str:

@@ -26,8 +26,9 @@ from .system import DEPLOYMENT
 HOUR = 60
 #: The first version is judged against the base rate: that takes more days than a comparison with a champion.
 FIRST = {"holdout_days": 14}
-#: The controllers look at the world this often, in event time.
-TICK_HOURS = 6
+#: The controllers look at the world this often, in event time: once a day, and more often while a canary runs.
+DAY = timedelta(days=1)
+CANARY_TICK = timedelta(hours=6)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -90,13 +91,18 @@ class Replay:
         on_step(self._advance(now))
         self._open(self._read())
         while now < end:
-            until = min(now + timedelta(hours=TICK_HOURS), end)
+            until = min(self._next_tick(now, start), end)
             for moment in _hours(now, until):
                 self._label(moment)
                 self._predict(moment)
             now = until
             self._bring(now)
             on_step(self._advance(now))
+
+    def _next_tick(self, now: datetime, start: datetime) -> datetime:
+        if " " in self._serving:
+            return now + CANARY_TICK
+        return now + DAY - (now - start) % DAY
 
     def _open(self, flights: Columns) -> None:
         self._flights = flights

@@ -23,11 +23,12 @@ deployment = Deployment(
 )
 
 monitors = (
-    Monitor("input-drift", DEPLOYMENT, kind="input-drift", window_days=7, tolerance=0.25, severity="info"),
-    Monitor("score-drift", DEPLOYMENT, kind="score-drift", window_days=7, tolerance=0.25, severity="info"),
+    # Drift is looked at week by week, so that no two windows share a day; performance each day, over the last seven.
+    Monitor("input-drift", DEPLOYMENT, kind="input-drift", every_days=7, open_after=1, tolerance=0.25, severity="info"),
+    Monitor("score-drift", DEPLOYMENT, kind="score-drift", every_days=7, open_after=1, tolerance=0.25, severity="info"),
     Monitor("calibration", DEPLOYMENT, kind="calibration", window_days=7, tolerance=0.02, severity="warning"),
     Monitor("log-loss", DEPLOYMENT, kind="log-loss", window_days=7, tolerance=0.005, severity="critical"),
-    Monitor("staleness", DEPLOYMENT, kind="staleness", tolerance=0.25, severity="info"),
+    Monitor("staleness", DEPLOYMENT, kind="staleness", every_days=7, open_after=1, tolerance=0.25, severity="info"),
 )
 
 triggers = (
