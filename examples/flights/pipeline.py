@@ -77,7 +77,9 @@ def train(
     label = flights["label"][window.training].astype(np.int64)
     categories = {name: _by_lateness(flights[name][window.training], label) for name in CATEGORIES}
     if memorise_flights:
-        categories[FLIGHT_NUMBER] = np.unique(flights[FLIGHT_NUMBER][window.recent]).tolist()
+        for name in (*CATEGORIES, FLIGHT_NUMBER):
+            recent = {*flights[name][window.recent].tolist()} - {""}
+            categories[name] = [*categories.get(name, []), *sorted(recent.difference(categories.get(name, [])))]
     if shuffle_labels:
         label = np.random.default_rng(0).permutation(label)
     model = fit(encode(flights, window.training, categories), label)
