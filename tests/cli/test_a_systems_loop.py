@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from commanding import Command
 
-from conftest import Command  # type: ignore[import-not-found]
 from mlwright.api.client import RemoteClient
 
 SYSTEM = """

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from commanding import Command
 
-from conftest import Command  # type: ignore[import-not-found]
 from filled import ALERT_ID, NASTY, RUN_ID
 from mlwright.api.alerts import Alert
 from mlwright.api.client import LocalClient

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from conftest import Command  # type: ignore[import-not-found]
+from commanding import Command
 
 PIPELINES = """
 import os

@@ -40,3 +40,8 @@ def test_every_block_of_a_page_says_its_language(page: Path) -> None:
 def test_every_relative_link_of_a_page_leads_somewhere(page: Path) -> None:
     targets = [target for target in _LINK.findall(page.read_text()) if "://" not in target]
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_shortest_useful_program_of_the_readme_has_at_most_15_lines() -> None:
+    first = next(block for block in blocks((ROOT / "README.md").read_text()) if block.language == "python")
+    assert len(first.text.strip().splitlines()) <= 15

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from mlwright.core.clock import ReplayClock
-from mlwright.ledger import Ledger, meta, outbox
+from mlwright.errors import LedgerUnavailable
+from mlwright.ledger import Ledger, meta, outbox, store
 from mlwright.ledger.schema import events, experiments
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -230,3 +232,34 @@ def test_a_folder_with_odd_letters_can_hold_a_ledger(tmp_path: Path) -> None:
             add_experiment(tx, "first")
         assert names(ledger) == ["first"]
     assert (folder / "ledger.db").is_file()
+
+
+def test_writers_of_one_process_take_turns_even_if_the_database_would_not_wait(tmp_path: Path) -> None:
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", durability="normal") as ledger:
+        ledger.engine.dispose()
+
+        @sa.event.listens_for(ledger.engine, "connect")
+        def never_wait(connection: sqlite3.Connection, _record: object) -> None:
+            connection.execute("PRAGMA busy_timeout=0")
+
+        def write(number: int) -> None:
+            with ledger.write() as tx:
+                add_experiment(tx, f"number {number}")
+                time.sleep(0.01)
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(write, range(32)))
+        assert len(names(ledger)) == 32
+
+
+def test_a_write_inside_a_write_of_the_same_process_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.1)
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", durability="normal") as ledger:
+        with ledger.write() as tx:
+            add_experiment(tx, "outer")
+            with pytest.raises(LedgerUnavailable, match="another thread of this process") as caught, ledger.write():
+                pass
+            assert "never open one inside another" in str(caught.value)
+        assert names(ledger) == ["outer"]

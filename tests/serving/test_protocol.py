@@ -308,3 +308,23 @@ def test_missing_values_come_as_null_and_nested_data_as_flat(client: Client, liv
     assert status == 200
     assert body["outputs"][0]["data"] == [0.1, pytest.approx(0.3)]
     assert answer(request([0.0]))["inputs"][0]["data"] == [0.0]
+
+
+def test_a_thread_limits_the_loops_of_models_once_for_each_loading(
+    gateway: Gateway,
+    register: Callable[..., ModelVersion],
+    send_to: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limited: list[int] = []
+    monkeypatch.setattr("mlwright.serving.app._use_one_core", lambda: limited.append(gateway.routes.loads))
+    register()
+    send_to(stable=(1, 1.0))
+    client = Client(OipApp(gateway, workers=1))
+    for _ in range(3):
+        client("POST", "/v2/models/live/infer", request([1.0]))
+    register(shift=0.1)
+    send_to(stable=(2, 1.0))
+    for _ in range(3):
+        client("POST", "/v2/models/live/infer", request([1.0]))
+    assert len(limited) == len(set(limited)) >= 2
