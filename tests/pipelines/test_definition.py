@@ -169,6 +169,32 @@ def test_after_orders_steps_that_share_nothing() -> None:
     assert keys.index("z") < keys.index("early")
 
 
+def test_a_pipeline_that_calls_itself_is_named() -> None:
+    @pipeline
+    def inner() -> None:
+        outer()
+
+    @pipeline
+    def outer() -> None:
+        inner()
+
+    with pytest.raises(InvalidDefinition, match="pipeline 'outer' calls itself") as caught:
+        _ = outer.spec
+    assert caught.value.why == "outer -> inner -> outer"
+
+
+def test_two_pipelines_of_one_name_may_be_nested() -> None:
+    @pipeline(name="train")
+    def inner() -> str:
+        return shout("x")
+
+    @pipeline(name="train")
+    def outer() -> str:
+        return inner()
+
+    assert [node.key for node in outer.spec.nodes] == ["train/shout"]
+
+
 def test_a_cycle_is_named() -> None:
     @pipeline
     def circle() -> None:

@@ -6,6 +6,7 @@ from functools import cache
 
 from mlwright.api import (
     alerts,
+    artifacts,
     clock,
     deployments,
     events,
@@ -29,6 +30,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *rollouts.ENDPOINTS,
     *monitors.ENDPOINTS,
     *alerts.ENDPOINTS,
+    *artifacts.ENDPOINTS,
     *events.ENDPOINTS,
     *systems.ENDPOINTS,
     *clock.ENDPOINTS,

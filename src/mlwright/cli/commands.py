@@ -36,6 +36,7 @@ COMMANDS = (
     Command(
         "doctor", "mlwright.cli.doctor:doctor", "Check this machine and project, with a fix for each fault.", "House"
     ),
+    Command("gc", "mlwright.cli.gc:gc", "Remove the artifacts that nothing refers to any more.", "House"),
     Command("integrations", "mlwright.cli.integrations:integrations", "List adapters and what they need.", "House"),
     Command("completion", "mlwright.cli.completion:completion", "Print shell completion.", "House"),
 )

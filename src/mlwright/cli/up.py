@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mlwright.cli.context import NONE, Options, local_only, open_project
 from mlwright.cli.output import moment, say
 from mlwright.core.clock import ReplayClock, parse_time
+from mlwright.core.settings import redact
 from mlwright.errors import MlwrightError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _greet(url: str, project: Project, systems: list[System]) -> None:
     sys.stdout.write(f"{url}\n")
     sys.stdout.flush()
     say(f"mlwright is up at {url} (API documented at {url}/api/docs); stop it with Ctrl-C")
-    say(f"  ledger   {project.ledger!r}")
+    say(f"  ledger   {redact(project.ledger.url)}")
     for system in systems:
         say(f"  system   {system.name}, deployment {system.deployment.name}, model {system.deployment.model}")
     if isinstance(project.clock, ReplayClock):

@@ -127,7 +127,7 @@ class Pipeline:
         trace = tracing.active()
         if trace is None:
             return self.function(*args, **kwargs)
-        with trace.nested(self.name):
+        with trace.nested(self.name, self.function):
             return self.function(*args, **kwargs)
 
     @property
@@ -179,7 +179,7 @@ class Pipeline:
 
     @functools.cached_property
     def _built(self) -> tuple[PipelineSpec, list[str]]:
-        trace = tracing.Trace(self.name)
+        trace = tracing.Trace(self.name, self.function)
         kinds = self.parameter_types
         refs = {
             name: tracing.Ref(FromParameter(name=name), kind, f"the parameter '{name}'") for name, kind in kinds.items()

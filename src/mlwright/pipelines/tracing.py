@@ -66,12 +66,13 @@ class Trace:
         problems: Why steps can't run in another process, by key.
     """
 
-    def __init__(self, pipeline: str) -> None:
+    def __init__(self, pipeline: str, body: object) -> None:
         self.pipeline = pipeline
         self.nodes: list[StepNode] = []
         self.roots: list[str] = []
         self._taken: dict[str, int] = {}
         self._prefix = ""
+        self._entered = [(pipeline, body)]
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -83,13 +84,23 @@ class Trace:
             _active.reset(token)
 
     @contextmanager
-    def nested(self, name: str) -> Iterator[None]:
+    def nested(self, name: str, body: object) -> Iterator[None]:
         """Collect the calls of a pipeline within the pipeline, under its name."""
+        if any(body is entered for _, entered in self._entered):
+            path = [*(outer for outer, _ in self._entered), name]
+            raise InvalidDefinition(
+                f"pipeline '{name}' calls itself.",
+                why=" -> ".join(path),
+                fix="it would never end; let the code of a step loop",
+                cycle=path,
+            )
         before, self._prefix = self._prefix, f"{self._free_key(name)}/"
+        self._entered.append((name, body))
         try:
             yield
         finally:
             self._prefix = before
+            self._entered.pop()
 
     def call(self, step: Step[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Record the call of a step; return the references to its outputs."""

@@ -20,6 +20,7 @@ import uvicorn
 from mlwright.api import systems as systems_api
 from mlwright.api.client import LocalClient
 from mlwright.core.clock import ReplayClock
+from mlwright.core.settings import redact
 from mlwright.errors import AlreadyRunning, LostLease, MlwrightError, PermissionDenied, PortInUse
 from mlwright.ledger import leases
 from mlwright.server.control import control_plane
@@ -245,7 +246,7 @@ def _lease(project: Project) -> Iterator[leases.Lease]:
         host, _, rest = owner.partition("/")
         pid = rest.split(":")[1] if rest.count(":") >= 1 else "unknown"
         raise AlreadyRunning(
-            f"a server already works on the ledger {project.ledger!r}.",
+            f"a server already works on the ledger {redact(project.ledger.url)}.",
             why=f"process {pid} on {host} holds it",
             fix=f"use that one, or stop it with: kill {pid}",
             pid=pid,

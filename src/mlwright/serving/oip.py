@@ -97,7 +97,8 @@ def decode_request(body: bytes) -> InferRequest:
     except msgspec.ValidationError as error:
         raise InvalidInput("the body is no inference request.", why=str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        hint = "JSON has no NaN or Infinity: send null for a missing value"
+        named = any(word in body for word in (b"NaN", b"Infinity"))
+        hint = "JSON has no NaN or Infinity: send null for a missing value" if named else ""
         raise InvalidInput("the body isn't valid JSON.", why=str(error), fix=hint) from None
 
 
