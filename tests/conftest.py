@@ -83,9 +83,9 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A real browser for the whole session; without one its tests are skipped, with the reason."""
+    """A real browser for the tests of a module, after which its event loop is gone; absent, they are skipped."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("there is no chromium on this machine")
