@@ -54,6 +54,14 @@ def _is_protocol(node: ast.ClassDef) -> bool:
     return any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
 
 
+def same_named(paths: list[Path]) -> list[list[Path]]:
+    """Return the groups of test modules that have one name; each folder may have a conftest of its own."""
+    named: dict[str, list[Path]] = {}
+    for path in paths:
+        named.setdefault(path.name, []).append(path)
+    return [group for name, group in named.items() if len(group) > 1 and name != "conftest.py"]
+
+
 def main() -> int:
     """Read every Python file that ships or checks; return 1 when something is found."""
     count = 0
@@ -62,6 +70,9 @@ def main() -> int:
         for line, sentence in findings(name, path.read_text()):
             count += 1
             print(f"  {name}:{line} {sentence}")
+    for twins in same_named(sorted((ROOT / "tests").rglob("*.py"))):
+        count += 1
+        print(f"  {' and '.join(twin.relative_to(ROOT).as_posix() for twin in twins)} share a name: pytest takes one")
     return 1 if count else 0
 
 

@@ -41,3 +41,9 @@ def test_a_bad_habit_is_found(path: str, text: str, part: str) -> None:
 )
 def test_what_is_fine_passes(path: str, text: str) -> None:
     assert list(habits.findings(path, text)) == []
+
+
+def test_two_test_modules_of_one_name_are_found() -> None:
+    paths = [Path("tests/a/test_gc.py"), Path("tests/b/test_gc.py"), Path("tests/b/test_up.py")]
+    paths += [Path("tests/a/conftest.py"), Path("tests/b/conftest.py")]
+    assert habits.same_named(paths) == [paths[:2]]
