@@ -11,15 +11,16 @@ import pytest
 from mlwright.api.client import LocalClient
 from mlwright.core.clock import ReplayClock
 from mlwright.core.ids import new_id
-from mlwright.ledger import delivery, monitoring, registry, runs, steps, tracked
+from mlwright.ledger import curves, delivery, monitoring, registry, runs, steps, tracked
 from mlwright.ledger import system as systems
+from mlwright.ledger.curves import Point
 from mlwright.ledger.delivery import Arm, LookRow, RolloutRow
 from mlwright.ledger.monitoring import AlertRow, ResultRow
 from mlwright.ledger.registry import GateRow, VersionRow
 from mlwright.ledger.steps import StepRunRow, StoredOutput
 from mlwright.ledger.store import Transaction
 from mlwright.ledger.system import FiringRow
-from mlwright.ledger.tracked import Point, RunArtifact
+from mlwright.ledger.tracked import RunArtifact
 from mlwright.project import Project
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
@@ -68,7 +69,7 @@ def _runs(tx: Transaction) -> None:
     points.append(Point(key="broken", step=0, value=float("nan"), at=tx.now))
     journal = tracked.JournalRow(id=new_id(), run_id=RUN_ID, step="fit", position=3, superseded=False, logged={})
     tracked.write_journal(tx, journal)
-    tracked.add_points(tx, journal.id, RUN_ID, list(enumerate(points)))
+    curves.add_points(tx, RUN_ID, points, origin=journal.id)
     artifact = RunArtifact(name="plot", digest=DIGEST, codec="bytes", size_bytes=7, step="fit", created_at=tx.now)
     tracked.put_artifacts(tx, RUN_ID, [artifact])
     runs.end_run(tx, RUN_ID, "succeeded", duration_s=75.0)

@@ -8,20 +8,20 @@ import pytest
 import sqlalchemy as sa
 
 from mlwright.ledger import Ledger
-from mlwright.ledger.schema import events, experiments
+from mlwright.ledger.schema import events, models
 
 _WRITER = """
 import sys
 import sqlalchemy as sa
 from mlwright.core.ids import new_id
 from mlwright.ledger import Ledger
-from mlwright.ledger.schema import experiments
+from mlwright.ledger.schema import models
 
 ledger = Ledger(sys.argv[1], durability="normal")
 for _ in range(10**9):
     name = new_id()
     with ledger.write() as tx:
-        tx.execute(sa.insert(experiments).values(id=name, name=name, created_at=tx.now))
+        tx.execute(sa.insert(models).values(name=name, created_at=tx.now, changed_at=tx.now))
         tx.emit("experiment.created", f"experiment/{name}")
     print(name, flush=True)
 """
@@ -39,7 +39,7 @@ def test_a_killed_writer_loses_nothing_acknowledged_and_leaves_nothing_half_done
         writer.kill()
         acknowledged += [line.strip() for line in writer.stdout if line.endswith("\n")]
     with Ledger(ledger_url) as ledger, ledger.read() as connection:
-        names = connection.execute(sa.select(experiments.c.name)).scalars().all()
+        names = connection.execute(sa.select(models.c.name)).scalars().all()
         subjects = connection.execute(sa.select(events.c.subject)).scalars().all()
     assert set(acknowledged) <= set(names)
     assert sorted(subjects) == sorted(f"experiment/{name}" for name in names)

@@ -13,18 +13,18 @@ import sqlalchemy as sa
 from mlwright.core.clock import ReplayClock
 from mlwright.errors import LedgerUnavailable
 from mlwright.ledger import Ledger, meta, outbox, store
-from mlwright.ledger.schema import events, experiments
+from mlwright.ledger.schema import events, models
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def add_experiment(tx: object, name: str) -> None:
-    tx.execute(sa.insert(experiments).values(id=name[:26], name=name, created_at=tx.now))  # type: ignore[attr-defined]
+    tx.execute(sa.insert(models).values(name=name, created_at=tx.now, changed_at=tx.now))  # type: ignore[attr-defined]
 
 
 def names(ledger: Ledger) -> list[str]:
     with ledger.read() as connection:
-        return list(connection.execute(sa.select(experiments.c.name).order_by(experiments.c.name)).scalars())
+        return list(connection.execute(sa.select(models.c.name).order_by(models.c.name)).scalars())
 
 
 def all_events(ledger: Ledger, **conditions: object) -> list[outbox.Event]:
@@ -65,7 +65,7 @@ def test_nothing_is_visible_before_the_commit(ledger: Ledger) -> None:
 
 def test_a_reader_sees_one_state_for_as_long_as_it_reads(ledger: Ledger) -> None:
     with ledger.read() as connection:
-        count = sa.select(sa.func.count()).select_from(experiments)
+        count = sa.select(sa.func.count()).select_from(models)
         assert connection.execute(count).scalar() == 0
         with ledger.write() as tx:
             add_experiment(tx, "first")
@@ -118,7 +118,7 @@ def test_events_are_numbered_in_the_order_of_their_commits(ledger: Ledger) -> No
 def test_concurrent_writers_all_commit(ledger: Ledger) -> None:
     def write(number: int) -> None:
         with ledger.write() as tx:
-            known = tx.execute(sa.select(sa.func.count()).select_from(experiments)).scalar()
+            known = tx.execute(sa.select(sa.func.count()).select_from(models)).scalar()
             add_experiment(tx, f"{number:03}-{known}")
 
     with ThreadPoolExecutor(8) as pool:

@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlwright.core.ids import new_id
-from mlwright.ledger import Ledger
-from mlwright.ledger.schema import experiments, meta, metrics, runs
+from mlwright.ledger import Ledger, curves
+from mlwright.ledger import runs as run_rows
+from mlwright.ledger.curves import Point
+from mlwright.ledger.schema import meta, models, tags
 
 one_ledger = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.timezones())
@@ -30,31 +32,16 @@ documents = st.recursive(
 
 
 def add_metric(ledger: Ledger, values: list[float]) -> str:
-    run_id, journal_id = new_id(), new_id()
+    run_id = new_id()
     with ledger.write() as tx:
-        tx.execute(sa.insert(experiments).values(id=run_id, name=run_id, created_at=tx.now))
-        run = {"id": run_id, "experiment_id": run_id, "name": "r", "kind": "script", "status": "running"}
-        tx.execute(sa.insert(runs).values(**run, actor="user:test", created_at=tx.now, arguments={}))
-        rows = [
-            {
-                "journal_id": journal_id,
-                "position": place,
-                "run_id": run_id,
-                "key": "k",
-                "step": place,
-                "value": value,
-                "at": tx.now,
-            }
-            for place, value in enumerate(values)
-        ]
-        tx.execute(sa.insert(metrics), rows)
+        run_rows.create_run(tx, run_rows.NewRun(id=run_id, experiment="Default", name="r", kind="script"))
+        curves.add_points(tx, run_id, [Point(key="k", step=0, value=value, at=tx.now) for value in values])
     return run_id
 
 
 def read_metric(ledger: Ledger, run_id: str) -> list[float]:
     with ledger.read() as connection:
-        query = sa.select(metrics.c.value).where(metrics.c.run_id == run_id).order_by(metrics.c.position)
-        return list(connection.execute(query).scalars())
+        return [point.value for point in curves.history(connection, run_id, "k")]
 
 
 @one_ledger
@@ -76,9 +63,9 @@ def test_nan_and_the_infinities_are_metric_values(ledger: Ledger) -> None:
 def test_a_moment_comes_back_in_utc_to_the_microsecond(ledger: Ledger, moment: datetime) -> None:
     name = new_id()
     with ledger.write() as tx:
-        tx.execute(sa.insert(experiments).values(id=name, name=name, created_at=moment))
+        tx.execute(sa.insert(models).values(name=name, created_at=moment, changed_at=moment))
     with ledger.read() as connection:
-        again = connection.execute(sa.select(experiments.c.created_at).where(experiments.c.id == name)).scalar_one()
+        again = connection.execute(sa.select(models.c.created_at).where(models.c.name == name)).scalar_one()
     assert again == moment.astimezone(UTC)
     assert again.tzinfo == UTC
 
@@ -97,17 +84,16 @@ def test_moments_compare_alike_on_both_databases(ledger: Ledger) -> None:
     days = [datetime(year, 1, 1, tzinfo=UTC) for year in (1969, 1970, 2026)]
     with ledger.write() as tx:
         for day in days:
-            tx.execute(sa.insert(experiments).values(id=str(day.year), name=str(day.year), created_at=day))
+            tx.execute(sa.insert(models).values(name=str(day.year), created_at=day, changed_at=day))
     with ledger.read() as connection:
-        query = sa.select(experiments.c.name).where(experiments.c.created_at < datetime(1970, 1, 1, tzinfo=UTC))
+        query = sa.select(models.c.name).where(models.c.created_at < datetime(1970, 1, 1, tzinfo=UTC))
         assert connection.execute(query).scalars().all() == ["1969"]
 
 
 def test_a_broken_reference_is_refused(ledger: Ledger) -> None:
     def add() -> None:
         with ledger.write() as tx:
-            row = {"journal_id": "j", "position": 0, "run_id": "none", "key": "k", "step": 0, "value": 1.0}
-            tx.execute(sa.insert(metrics).values(**row, at=tx.now))
+            tx.execute(sa.insert(tags).values(run_id="none", key="k", value="v", text="v"))
 
     with pytest.raises(sa.exc.IntegrityError):
         add()

@@ -23,7 +23,7 @@ from mlwright.errors import (
     StepTimeout,
     Unsupported,
 )
-from mlwright.ledger import leases, runs, steps, tracked
+from mlwright.ledger import curves, leases, runs, steps, tracked
 from mlwright.ledger.outbox import read_events
 from mlwright.pipelines import Progress, interrupted, open_result, resume, run
 from mlwright.project import Project
@@ -103,7 +103,7 @@ def test_a_flaky_step_is_tried_again_and_only_the_last_attempt_shapes_its_curve(
     assert result.result == 3
     with project.ledger.read() as connection:
         rows = steps.step_runs_of(connection, result.run_id)
-        curve = tracked.metric_history(connection, result.run_id, "attempt")
+        curve = curves.history(connection, result.run_id, "attempt")
     assert [(row.attempt, row.status) for row in rows] == [(1, "failed"), (2, "failed"), (3, "succeeded")]
     assert rows[0].error is not None
     assert rows[0].error["type"] == "ConnectionError"
@@ -149,7 +149,7 @@ def test_a_failure_shows_the_users_line_and_the_run_goes_on_where_it_stopped(
     assert "Traceback" in log
     assert "mlwright" not in log.split("Traceback")[1]
     with project.ledger.read() as connection:
-        assert tracked.last_metrics(connection, result.run_id) == {"before": 1.0}
+        assert curves.last_metrics(connection, result.run_id) == {"before": 1.0}
     again = resume(project, result.run_id, executor=executor)
     assert again.status == "failed"
     assert count(tmp_path, "first") == 1
@@ -191,7 +191,7 @@ def test_what_a_step_logs_is_the_runs_and_a_cached_step_logs_it_again(project: P
         result = run(project, flows.tracking_flow, executor=executor)
         assert step_rows(project, result.run_id)["tracked"].status == expected
         with project.ledger.read() as connection:
-            curve = tracked.metric_history(connection, result.run_id, "loss")
+            curve = curves.history(connection, result.run_id, "loss")
             assert [(point.step, point.value) for point in curve] == [(0, 1.5), (1, 0.75), (2, 0.5)]
             assert tracked.params_of(connection, result.run_id) == {"value": 1.5, "nested": {"a": [1, 2]}}
             assert tracked.tags_of(connection, result.run_id) == {"step": "tracked"}

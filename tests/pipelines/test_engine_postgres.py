@@ -7,7 +7,7 @@ from pathlib import Path
 import flow_steps as flows
 import pytest
 
-from mlwright.ledger import runs, steps, tracked
+from mlwright.ledger import curves, runs, steps
 from mlwright.pipelines import resume, run
 from mlwright.project import Project
 from mlwright.tracking import start_run
@@ -22,8 +22,8 @@ def test_runs_retries_caching_tracking_and_resuming_work_on_postgresql(
             result = run(project, flows.tracking_flow, executor="process", idempotency_key=expected)
             with project.ledger.read() as connection:
                 (row,) = steps.step_runs_of(connection, result.run_id)
-                curve = tracked.metric_history(connection, result.run_id, "loss")
-                last = tracked.last_metrics(connection, result.run_id)
+                curve = curves.history(connection, result.run_id, "loss")
+                last = curves.last_metrics(connection, result.run_id)
             assert row.status == expected
             assert [point.value for point in curve] == [1.5, 0.75, 0.5]
             assert last == {"loss": 0.5}

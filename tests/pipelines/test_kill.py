@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mlwright.ledger import runs, steps, tracked
+from mlwright.ledger import curves, runs, steps, tracked
 from mlwright.ledger.outbox import read_events
 from mlwright.pipelines import interrupted, resume
 from mlwright.project import Project
@@ -103,7 +103,7 @@ def assert_complete_once(project: Project, run_id: str) -> None:
             for event in read_events(connection)
             if event.type in ("step.succeeded", "step.cached") and event.subject.startswith(f"run/{run_id}/")
         )
-        curves = [tracked.metric_history(connection, run_id, f"m{place}") for place in range(4)]
+        curves = [curves.history(connection, run_id, f"m{place}") for place in range(4)]
         params = tracked.params_of(connection, run_id)
     keys = {"s0", "s1", "s2", "s3", "join", "last", "end"}
     assert row.status == "succeeded"

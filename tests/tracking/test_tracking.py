@@ -20,7 +20,7 @@ from mlwright import current_run, log_artifact, log_metrics, log_params, set_tag
 from mlwright import project as projects
 from mlwright.artifacts import codecs
 from mlwright.errors import Conflict, InvalidInput, LedgerUnavailable, NotFound, TypeMismatch
-from mlwright.ledger import runs, tracked
+from mlwright.ledger import curves, runs, tracked
 from mlwright.ledger.outbox import read_events
 from mlwright.project import Project
 from mlwright.tracking import recover, ship, shipping
@@ -42,7 +42,7 @@ def only_run(project: Project) -> runs.RunRow:
 
 def values(project: Project, run_id: str, key: str) -> list[tuple[int, float]]:
     with project.ledger.read() as connection:
-        return [(point.step, point.value) for point in tracked.metric_history(connection, run_id, key)]
+        return [(point.step, point.value) for point in curves.history(connection, run_id, key)]
 
 
 def journal_files(project: Project) -> list[Path]:
@@ -69,7 +69,7 @@ def test_what_a_block_logs_is_in_the_ledger_when_it_ends(current: Project) -> No
     with current.ledger.read() as connection:
         assert tracked.params_of(connection, run.id) == {"model": {"depth": 3}, "lr": 0.1, "layers": [1, 2]}
         assert tracked.tags_of(connection, run.id) == {"team": "risk"}
-        last = tracked.last_metrics(connection, run.id)
+        last = curves.last_metrics(connection, run.id)
         (artifact,) = tracked.artifacts_of(connection, run.id)
         types = [event.type for event in read_events(connection)]
     assert values(current, run.id, "loss")[:3] == [(0, 1.0), (1, 0.5), (2, 1 / 3)]

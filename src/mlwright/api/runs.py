@@ -184,7 +184,7 @@ def list_runs(project: Project, given: ListRuns) -> Page[Run]:
 
 def show_run(project: Project, given: ShowRun) -> RunDetail:
     """Return one run with everything that belongs to it."""
-    from mlwright.ledger import registry, runs, steps, tracked
+    from mlwright.ledger import curves, registry, runs, steps, tracked
 
     with project.ledger.read() as connection:
         row = runs.find_run(connection, given.run)
@@ -194,7 +194,7 @@ def show_run(project: Project, given: ShowRun) -> RunDetail:
             arguments=row.arguments,
             error=row.error,
             params=tracked.params_of(connection, row.id),
-            metrics={key: _finite(value) for key, value in tracked.last_metrics(connection, row.id).items()},
+            metrics={key: _finite(value) for key, value in curves.last_metrics(connection, row.id).items()},
             tags=tracked.tags_of(connection, row.id),
             steps=[
                 msgspec.convert(step, StepRun, from_attributes=True) for step in steps.step_runs_of(connection, row.id)
@@ -209,13 +209,13 @@ def show_run(project: Project, given: ShowRun) -> RunDetail:
 
 def list_points(project: Project, given: ListPoints) -> Page[Point]:
     """Return every value of one metric of a run, along its axis."""
-    from mlwright.ledger import runs, tracked
+    from mlwright.ledger import curves, runs
 
     with project.ledger.read() as connection:
         run_id = runs.find_run(connection, given.run).id
-        found = tracked.metric_history(connection, run_id, given.metric)
+        found = curves.history(connection, run_id, given.metric)
         if not found:
-            raise not_found("metric", given.metric, list(tracked.last_metrics(connection, run_id)))
+            raise not_found("metric", given.metric, list(curves.last_metrics(connection, run_id)))
     return Page(items=[Point(step=point.step, value=_finite(point.value), at=point.at) for point in found])
 
 

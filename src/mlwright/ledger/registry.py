@@ -53,6 +53,11 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None
     actor: str
     created_at: datetime
+    source: str = ""
+    status: str = "ready"
+    stage: str = "None"
+    logged_model_id: str | None = None
+    card_digest: str | None = None
 
 
 class AliasRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +88,7 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def claim_model(tx: Transaction, name: str) -> bool:
     """Make sure that a model exists, and hold it until the transaction ends; return whether it was created."""
-    row = {"name": name, "description": "", "created_at": tx.now}
+    row = {"name": name, "description": "", "created_at": tx.now, "changed_at": tx.now}
     created = tx.execute(_insert(tx, models).on_conflict_do_nothing(), row).rowcount
     tx.execute(sa.select(models.c.name).where(models.c.name == name).with_for_update())
     return bool(created)
@@ -97,7 +102,7 @@ def next_version(connection: sa.Connection, model: str) -> int:
 
 def add_version(tx: Transaction, row: VersionRow) -> None:
     """Write a new version."""
-    tx.execute(sa.insert(model_versions).values(**_values(row)))
+    tx.execute(sa.insert(model_versions).values(**_values(row), changed_at=row.created_at))
 
 
 def find_version(connection: sa.Connection, model: str, version: int) -> VersionRow | None:

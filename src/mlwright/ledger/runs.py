@@ -15,6 +15,7 @@ from mlwright.ledger.schema import experiments, runs
 from mlwright.ledger.store import Transaction
 
 LATEST = "@latest"
+DEFAULT_EXPERIMENT = "Default"
 _SHORTEST = 4
 
 
@@ -110,7 +111,9 @@ def create_run(tx: Transaction, run: NewRun) -> None:
     """Insert a run, with its experiment when that is new; a run that is there already is left alone."""
     row = msgspec.structs.asdict(run)
     row["experiment_id"] = ensure_experiment(tx, row.pop("experiment"))
-    insert_or_keep(tx, runs, [{**row, "status": "running", "actor": tx.actor, "created_at": tx.now}])
+    insert_or_keep(
+        tx, runs, [{**row, "status": "running", "actor": tx.actor, "created_at": tx.now, "started_at": tx.now}]
+    )
 
 
 def ensure_experiment(tx: Transaction, name: str) -> str:
@@ -118,9 +121,18 @@ def ensure_experiment(tx: Transaction, name: str) -> str:
     query = sa.select(experiments.c.id).where(experiments.c.name == name)
     found = tx.execute(query).scalar()
     if found is None:
-        insert_or_keep(tx, experiments, [{"id": new_id(), "name": name, "created_at": tx.now}])
+        number = 0 if name == DEFAULT_EXPERIMENT else next_number(tx)
+        row = {"id": new_id(), "number": number, "name": name, "created_at": tx.now, "changed_at": tx.now}
+        insert_or_keep(tx, experiments, [row])
         found = tx.execute(query).scalar_one()
     return str(found)
+
+
+def next_number(tx: Transaction) -> int:
+    """Return the number of the next experiment; 0 is the default one's."""
+    if tx.connection.dialect.name == "postgresql":
+        tx.execute(sa.text("LOCK TABLE experiments IN SHARE ROW EXCLUSIVE MODE"))
+    return int(tx.execute(sa.select(sa.func.coalesce(sa.func.max(experiments.c.number), 0))).scalar_one()) + 1
 
 
 def end_run(
@@ -225,7 +237,7 @@ def count_runs(connection: sa.Connection) -> dict[str, int]:
 
 
 def _select() -> sa.Select[Any]:
-    columns = [column for column in runs.c if column.name != "experiment_id"]
+    columns = [runs.c[name] for name in RunRow.__struct_fields__ if name != "experiment"]
     joined = runs.join(experiments, runs.c.experiment_id == experiments.c.id)
     return sa.select(*columns, experiments.c.name.label("experiment")).select_from(joined)
 

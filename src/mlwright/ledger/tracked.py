@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from mlwright.ledger.conflicts import insert_or_keep, insert_or_update
-from mlwright.ledger.schema import journals, metrics, params, run_artifacts, tags
+from mlwright.ledger import curves
+from mlwright.ledger.conflicts import insert_or_update
+from mlwright.ledger.schema import journals, params, run_artifacts, tags
 from mlwright.ledger.store import Transaction
 
-
-class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """One value of a metric.
-
-    Attributes:
-        key: The metric.
-        step: Place on its axis.
-        value: Its value; may be NaN or infinite.
-        at: When it was logged, by the system's clock.
-    """
-
-    key: str
-    step: int
-    value: float
-    at: datetime
+#: How many characters of a text searches compare by an index.
+COMPARED = 250
 
 
 class RunArtifact(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,44 +72,24 @@ def write_journal(tx: Transaction, row: JournalRow) -> None:
 def supersede_journals(tx: Transaction, run_id: str, step: str, *, but: str) -> None:
     """Leave what earlier attempts at a step logged out of its curves."""
     old = (journals.c.run_id == run_id, journals.c.step == step, journals.c.id != but)
+    for journal_id in tx.execute(sa.select(journals.c.id).where(*old)).scalars().all():
+        curves.supersede(tx, run_id, journal_id)
     tx.execute(sa.update(journals).where(*old).values(superseded=True))
-
-
-def add_points(tx: Transaction, journal_id: str, run_id: str, points: list[tuple[int, Point]]) -> None:
-    """Write points, each with its position in the journal; a point that is there already is left alone."""
-    insert_or_keep(
-        tx,
-        metrics,
-        [
-            {"journal_id": journal_id, "position": place, "run_id": run_id, **msgspec.structs.asdict(point)}
-            for place, point in points
-        ],
-    )
-
-
-def copy_points(tx: Transaction, journal_id: str, *, to_journal: str, to_run: str) -> None:
-    """Write a journal's points again for another run, which took the step's result from the cache."""
-    source = sa.select(
-        sa.literal(to_journal),
-        metrics.c.position,
-        sa.literal(to_run),
-        metrics.c.key,
-        metrics.c.step,
-        metrics.c.value,
-        metrics.c.at,
-    ).where(metrics.c.journal_id == journal_id)
-    columns = ["journal_id", "position", "run_id", "key", "step", "value", "at"]
-    tx.execute(sa.insert(metrics).from_select(columns, source))
 
 
 def put_params(tx: Transaction, run_id: str, values: dict[str, Any]) -> None:
     """Set parameters of a run; a key that is set takes the new value."""
-    insert_or_update(tx, params, [{"run_id": run_id, "key": key, "value": value} for key, value in values.items()])
+    rows = [
+        {"run_id": run_id, "key": key, "value": value, "text": as_text(value)[:COMPARED], "number": as_number(value)}
+        for key, value in values.items()
+    ]
+    insert_or_update(tx, params, rows)
 
 
 def put_tags(tx: Transaction, run_id: str, values: dict[str, str]) -> None:
     """Set tags of a run; a key that is set takes the new value."""
-    insert_or_update(tx, tags, [{"run_id": run_id, "key": key, "value": value} for key, value in values.items()])
+    rows = [{"run_id": run_id, "key": key, "value": value, "text": value[:COMPARED]} for key, value in values.items()]
+    insert_or_update(tx, tags, rows)
 
 
 def put_artifacts(tx: Transaction, run_id: str, found: list[RunArtifact]) -> None:
@@ -147,26 +116,22 @@ def artifacts_of(connection: sa.Connection, run_id: str) -> list[RunArtifact]:
     return [RunArtifact(**row._asdict()) for row in connection.execute(query)]
 
 
-def last_metrics(connection: sa.Connection, run_id: str) -> dict[str, float]:
-    """Return the newest value of each metric of a run."""
-    return {point.key: point.value for point in _points(connection, run_id, None)}
+def as_text(value: Any) -> str:
+    """Return a parameter as the text that a person would type: a string itself, anything else as JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def metric_history(connection: sa.Connection, run_id: str, key: str) -> list[Point]:
-    """Return all values of one metric of a run, along its axis; those of superseded attempts are left out."""
-    return _points(connection, run_id, key)
+def as_number(value: Any) -> float | None:
+    """Return the finite number that a parameter is or spells, None when it is none.
 
-
-def _points(connection: sa.Connection, run_id: str, key: str | None) -> list[Point]:
-    columns = [metrics.c.key, metrics.c.step, metrics.c.value, metrics.c.at]
-    joined = metrics.join(journals, metrics.c.journal_id == journals.c.id)
-    query = sa.select(*columns).select_from(joined).where(metrics.c.run_id == run_id, journals.c.superseded.is_(False))
-    order = [metrics.c.step, metrics.c.at, metrics.c.journal_id, metrics.c.position]
-    if key is not None:
-        query = query.where(metrics.c.key == key)
-    else:
-        place = sa.func.row_number().over(partition_by=metrics.c.key, order_by=[column.desc() for column in order])
-        newest = query.add_columns(place.label("place")).subquery()
-        query = sa.select(*(newest.c[column.name] for column in columns)).where(newest.c.place == 1)
-        return [Point(**row._asdict()) for row in connection.execute(query.order_by(newest.c.key))]
-    return [Point(**row._asdict()) for row in connection.execute(query.order_by(*order))]
+    Example:
+        >>> as_number("1e-3"), as_number(True), as_number("adam")
+        (0.001, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

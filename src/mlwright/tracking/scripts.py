@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwright.core.ids import new_id, short
 from mlwright.errors import Transient
+from mlwright.ledger.runs import DEFAULT_EXPERIMENT
 from mlwright.tracking import context
 from mlwright.tracking.journal import Journal
 from mlwright.tracking.records import Closed, NewRun, Opened
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from mlwright.project import Project
 
 SHIP_EVERY_S = 1.0
-DEFAULT_EXPERIMENT = "default"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from mlwright.ledger import artifacts as artifact_rows
-from mlwright.ledger import runs, tracked
+from mlwright.ledger import curves, runs, tracked
 from mlwright.ledger.leases import is_gone
 from mlwright.ledger.store import Transaction
 from mlwright.project import Project
@@ -85,7 +85,7 @@ class _Batch(msgspec.Struct):
     """What one batch of records brings to the ledger."""
 
     end: int
-    points: list[tuple[int, tracked.Point]] = []
+    points: list[curves.Point] = []
     params: dict[str, Any] = {}
     tags: dict[str, str] = {}
     artifacts: dict[str, tracked.RunArtifact] = {}
@@ -133,7 +133,7 @@ def repeat_for(tx: Transaction, journal_id: str, *, new_id: str, run_id: str, st
     row = tracked.read_journal(tx.connection, journal_id)
     if row is None:
         return
-    tracked.copy_points(tx, journal_id, to_journal=new_id, to_run=run_id)
+    curves.copy(tx, journal_id, to_origin=new_id, to_run=run_id)
     found = row.logged.get("artifacts", {}).values()
     artifacts = [msgspec.convert({**value, "step": step}, tracked.RunArtifact) for value in found]
     tracked.put_params(tx, run_id, row.logged.get("params", {}))
@@ -150,10 +150,9 @@ def _read(path: Path, opened: Opened, *, start: int) -> _Batch:
         record, batch.end = frame.record, frame.end
         batch.count += 1
         if isinstance(record, Points):
-            # A frame is longer than the number of its points, so positions never meet those of the next frame.
             batch.points += [
-                (frame.position + index, tracked.Point(key=key, step=step, value=value, at=record.at))
-                for index, (key, (step, value)) in enumerate(record.values.items())
+                curves.Point(key=key, step=step, value=value, at=record.at)
+                for key, (step, value) in record.values.items()
             ]
         elif isinstance(record, Params):
             batch.params.update(record.values)
@@ -169,7 +168,7 @@ def _read(path: Path, opened: Opened, *, start: int) -> _Batch:
 
 def _write(tx: Transaction, opened: Opened, batch: _Batch) -> None:
     run_id = opened.run_id
-    tracked.add_points(tx, opened.journal_id, run_id, batch.points)
+    curves.add_points(tx, run_id, batch.points, origin=opened.journal_id if opened.step else "")
     tracked.put_params(tx, run_id, batch.params)
     tracked.put_tags(tx, run_id, batch.tags)
     for row in batch.artifacts.values():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from mlwright.ledger.schema.types import Json, Moment, id_column, metadata
+from mlwright.ledger.schema.types import Json, Moment, counter_column, id_column, metadata
 
 events = sa.Table(
     "events",
     metadata,
-    # SQLite only numbers rows by itself in a column of type INTEGER.
-    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    counter_column("seq", primary_key=True),
     id_column(nullable=False, unique=True),
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("subject", sa.Text, nullable=False),

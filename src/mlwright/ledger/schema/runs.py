@@ -1,17 +1,32 @@
-"""Runs of pipelines and of plain scripts, their steps, and what they logged and made."""
+"""Experiments, runs of pipelines and of plain scripts, their steps, and the artifacts that were made."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from mlwright.ledger.schema.types import Json, Moment, Real, digest_column, id_column, metadata
+from mlwright.ledger.schema.types import Json, Moment, digest_column, id_column, metadata
 
 experiments = sa.Table(
     "experiments",
     metadata,
     id_column(primary_key=True),
-    sa.Column("name", sa.Text, nullable=False, unique=True),
+    # MLflow's clients know experiments by a number; the default one is 0.
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True, comment="a path: its folders, and its own name"),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    sa.Column("settings", Json, nullable=False, server_default="{}", comment="inherited by what lies below it"),
+    sa.Column("location", sa.Text, nullable=False, server_default="", comment="where a client wants artifacts"),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("deleted_at", Moment, comment="in the bin; empty: it isn't"),
+)
+
+experiment_tags = sa.Table(
+    "experiment_tags",
+    metadata,
+    sa.Column("experiment_id", sa.ForeignKey("experiments.id"), primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
 )
 
 runs = sa.Table(
@@ -21,7 +36,7 @@ runs = sa.Table(
     sa.Column("experiment_id", sa.ForeignKey("experiments.id"), nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False, comment="pipeline or script"),
-    sa.Column("status", sa.Text, nullable=False, comment="running, succeeded, failed, cancelled"),
+    sa.Column("status", sa.Text, nullable=False, comment="scheduled, running, succeeded, failed, cancelled"),
     sa.Column("pipeline", sa.Text, nullable=False, server_default="", comment="name; empty for scripts"),
     digest_column("ir_digest", comment="the PipelineSpec, an artifact"),
     digest_column("code_digest"),
@@ -31,12 +46,19 @@ runs = sa.Table(
     sa.Column("cause", Json, comment="what started it: {trigger, event_id} or {schedule, due_at} or {user}"),
     sa.Column("idempotency_key", sa.Text, unique=True),
     id_column("parent_id", index=True),
+    id_column("forked_from", index=True, comment="run whose params, tags and points up to `forked_step` it began with"),
+    sa.Column("forked_step", sa.BigInteger),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("error", Json),
-    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("created_at", Moment, nullable=False, comment="when the ledger heard of it"),
+    sa.Column("started_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),
+    sa.Column("deleted_at", Moment, comment="in the bin; empty: it isn't"),
     sa.Column("duration_s", sa.Double, comment="machine's clock"),
     sa.Index(None, "experiment_id", "id"),
+    sa.Index(None, "experiment_id", "started_at"),
+    sa.Index(None, "experiment_id", "name"),
     sa.Index(None, "status"),
 )
 
@@ -96,60 +118,4 @@ artifacts = sa.Table(
     sa.Column("kind", sa.Text, nullable=False, comment="blob or tree"),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
-)
-
-run_artifacts = sa.Table(
-    "run_artifacts",
-    metadata,
-    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("name", sa.Text, primary_key=True),
-    digest_column("digest", nullable=False),
-    sa.Column("codec", sa.Text, nullable=False),
-    sa.Column("size_bytes", sa.BigInteger, nullable=False),
-    sa.Column("step", sa.Text, nullable=False, server_default=""),
-    sa.Column("created_at", Moment, nullable=False),
-    sa.Index(None, "digest"),
-)
-
-params = sa.Table(
-    "params",
-    metadata,
-    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", Json, nullable=False),
-)
-
-tags = sa.Table(
-    "tags",
-    metadata,
-    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-
-metrics = sa.Table(
-    "metrics",
-    metadata,
-    # A point is named by the place in the journal it was logged to: shipping it twice writes it once.
-    id_column("journal_id", primary_key=True),
-    sa.Column("position", sa.BigInteger, primary_key=True),
-    sa.Column("run_id", sa.ForeignKey("runs.id"), nullable=False),
-    sa.Column("key", sa.Text, nullable=False),
-    sa.Column("step", sa.BigInteger, nullable=False),
-    sa.Column("value", Real, comment="NULL is NaN"),
-    sa.Column("at", Moment, nullable=False),
-    sa.Index(None, "run_id", "key", "step"),
-)
-
-journals = sa.Table(
-    "journals",
-    metadata,
-    id_column(primary_key=True),
-    sa.Column("run_id", sa.ForeignKey("runs.id"), nullable=False),
-    sa.Column("step", sa.Text, nullable=False, server_default="", comment="key in the PipelineSpec; empty for scripts"),
-    sa.Column("position", sa.BigInteger, nullable=False, comment="bytes shipped; everything before is in the ledger"),
-    # A retried step logs its metrics anew: those of the attempt before are kept, and left out of curves.
-    sa.Column("superseded", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("logged", Json, nullable=False, server_default="{}", comment="params, tags and artifacts it brought"),
-    sa.Index(None, "run_id", "step"),
 )

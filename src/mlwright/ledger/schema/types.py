@@ -76,3 +76,8 @@ def digest_column(name: str, **options: Any) -> sa.Column[str]:
 def id_column(name: str = "id", **options: Any) -> sa.Column[str]:
     """Return a column that holds an id of `mlwright.core.ids`."""
     return sa.Column(name, sa.String(26), **options)
+
+
+def counter_column(name: str = "id", **options: Any) -> sa.Column[int]:
+    """Return a column that the database numbers by itself: SQLite does so only in a column of type INTEGER."""
+    return sa.Column(name, sa.BigInteger().with_variant(sa.Integer, "sqlite"), autoincrement=True, **options)
