@@ -103,7 +103,7 @@ def assert_complete_once(project: Project, run_id: str) -> None:
             for event in read_events(connection)
             if event.type in ("step.succeeded", "step.cached") and event.subject.startswith(f"run/{run_id}/")
         )
-        curves = [curves.history(connection, run_id, f"m{place}") for place in range(4)]
+        logged = [curves.history(connection, run_id, f"m{place}") for place in range(4)]
         params = tracked.params_of(connection, run_id)
     keys = {"s0", "s1", "s2", "s3", "join", "last", "end"}
     assert row.status == "succeeded"
@@ -112,7 +112,7 @@ def assert_complete_once(project: Project, run_id: str) -> None:
     done = [one.step for one in attempts if one.status in ("succeeded", "cached")]
     assert sorted(done) == sorted(keys)
     assert not [one for one in attempts if one.status == "running"]
-    assert [[point.value for point in curve] for curve in curves] == [[0.0, 1.0, 2.0]] * 4
+    assert [[point.value for point in curve] for curve in logged] == [[0.0, 1.0, 2.0]] * 4
     assert params == {"joined": 2}
     assert not (project.settings.home / "work").exists() or not list((project.settings.home / "work").iterdir())
 
