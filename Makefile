@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check fix bench docs lock clean
+.PHONY: help setup demo peers test test-all check fix bench docs lock clean
 
 help: ## this list
 	@echo "make <target> [ARGS='...'] [PYTHON=/path/to/python]"
@@ -16,6 +16,9 @@ setup: ## make .venv hold what the lock files pin (every other target does this 
 
 demo: setup ## the closed loop on real data: train, serve, drift, retrain, promote, report (ARGS=--fast for one month)
 	@$(BIN)/mlwright demo $(ARGS)
+
+peers: setup ## the programs of others that some tests speak to (MLflow), in .venv-peers; without it those tests skip
+	@sh scripts/peers.sh
 
 test: setup ## the whole test suite, with coverage
 	@$(BIN)/python scripts/run_tests.py $(ARGS)
@@ -39,6 +42,6 @@ lock: setup ## pin the newest allowed releases of everything that is tested
 	@sh scripts/lock.sh
 
 clean: ## remove .venv, caches and whatever was built; never a project's .mlwright
-	@rm -rf .venv .setup.lock .setup.log .coverage .coverage.* htmlcov site dist build \
+	@rm -rf .venv .venv-peers .setup.lock .setup.log .coverage .coverage.* htmlcov site dist build \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find src tests bench examples scripts -name __pycache__ -prune -exec rm -rf {} +

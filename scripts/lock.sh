@@ -14,5 +14,8 @@ echo "[lock] requirements-build.lock"
 compile requirements-build.in --output-file requirements-build.lock
 echo "[lock] requirements.lock"
 compile pyproject.toml --extra dev --output-file requirements.lock
+echo "[lock] requirements-peers.lock"
+# The override that leaves pandas out is for mlwright alone.
+compile requirements-peers.in --no-config --output-file requirements-peers.lock
 echo "[lock] requirements-docs.lock"
 compile pyproject.toml --extra docs --constraint requirements.lock --output-file requirements-docs.lock
