@@ -1,6 +1,8 @@
 """Run pytest under coverage, its subprocesses too, and end with the share covered and pytest's own closing line.
 
-`--no-coverage` runs pytest alone, which takes about half the time; everything else is handed on to pytest.
+`--no-coverage` runs pytest alone, which takes about half the time; everything else is handed on to pytest. The whole
+suite is shared by as many workers as there are cores (four at most), each test module as a whole; a part of it, or
+`-n 0`, runs in one process.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ _CLOSING = re.compile(r"\d+ (passed|failed|error|skipped|deselected)|no tests ra
 def main(arguments: list[str]) -> int:
     """Run the tests; return pytest's exit code."""
     measured = "--no-coverage" not in arguments
-    pytest = ["-m", "pytest", *(argument for argument in arguments if argument != "--no-coverage")]
+    handed_on = [argument for argument in arguments if argument != "--no-coverage"]
+    pytest = ["-m", "pytest", *workers(handed_on, os.cpu_count() or 1), *handed_on]
     if measured:
         for left_over in ROOT.glob(".coverage*"):
             left_over.unlink()
@@ -30,6 +33,13 @@ def main(arguments: list[str]) -> int:
         print(f"coverage: {_coverage()}")
     print(closing)
     return code
+
+
+def workers(arguments: list[str], cores: int) -> list[str]:
+    """Return pytest's options for sharing the work: none when only a part of the suite is wanted."""
+    is_whole = all(argument.startswith("-") for argument in arguments if argument != "")
+    chosen = any(argument.startswith(("-n", "-k", "--numprocesses", "--pdb", "-x", "--co")) for argument in arguments)
+    return ["-n", str(min(cores, 4)), "--dist", "loadfile"] if is_whole and not chosen and cores > 1 else []
 
 
 def run(command: list[str]) -> tuple[int, str]:

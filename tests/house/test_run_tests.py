@@ -27,3 +27,18 @@ def test_exit_code_and_closing_line_are_those_of_pytest(
 def test_a_run_that_dies_has_no_closing_line() -> None:
     code, closing = run_tests.run([sys.executable, "-c", "raise SystemExit(3)"])
     assert (code, closing) == (3, "pytest ended without its closing line")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cores", "shared"),
+    [
+        ([], 2, ["-n", "2", "--dist", "loadfile"]),
+        (["-m", ""], 16, ["-n", "4", "--dist", "loadfile"]),
+        ([], 1, []),
+        (["tests/core"], 2, []),
+        (["-k", "ledger"], 2, []),
+        (["-n", "0"], 2, []),
+    ],
+)
+def test_only_the_whole_suite_is_shared_among_workers(arguments: list[str], cores: int, shared: list[str]) -> None:
+    assert run_tests.workers(arguments, cores) == shared
