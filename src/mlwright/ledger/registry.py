@@ -73,7 +73,7 @@ class AliasRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What one gate said about one version."""
+    """What one gate said about one version; `asked` is its declaration and the champion it compared with."""
 
     id: str
     model: str
@@ -84,6 +84,7 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     actor: str
     at: datetime
+    asked: dict[str, Any] | None = None
 
 
 def claim_model(tx: Transaction, name: str) -> bool:

@@ -1,7 +1,7 @@
 """Changing what is said about models and versions, and keeping each change.
 
-Tags, descriptions, stages and cards hold one value at a time in their own tables; `registry_changes` keeps what each was
-before and after, so that the state on any day can be told. Both are written in the caller's transaction. Nothing is
+Tags, descriptions, stages and cards hold one value at a time in their own tables; `registry_changes` keeps what each
+was before and after, so that the state on any day can be told. Both are written in the caller's transaction. Nothing is
 written when the value is the same already.
 """
 

@@ -85,6 +85,7 @@ gate_results = sa.Table(
     sa.Column("passed", sa.Boolean, nullable=False),
     sa.Column("numbers", Json, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, comment="a sentence"),
+    sa.Column("asked", Json, comment="the gate's declaration, and the champion it compared with"),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.Index(None, "model", "version"),

@@ -185,6 +185,9 @@ def upgrade() -> None:
         sa.Column("passed", sa.Boolean(), nullable=False),
         sa.Column("numbers", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False, comment="a sentence"),
+        sa.Column(
+            "asked", sa.Text(), nullable=True, comment="the gate's declaration, and the champion it compared with"
+        ),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gate_results")),
