@@ -53,6 +53,20 @@ class Transaction:
         self.emitted.append(event)
         return event
 
+    @contextmanager
+    def nested(self) -> Iterator[None]:
+        """Run a block as a part of this transaction that is undone by itself when the block raises."""
+        known = len(self.emitted)
+        self.connection.exec_driver_sql("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            del self.emitted[known:]
+            self.connection.exec_driver_sql("ROLLBACK TO part")
+            raise
+        finally:
+            self.connection.exec_driver_sql("RELEASE part")
+
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Execute a statement (with one or many parameter sets) in this transaction."""
         return self.connection.execute(statement, parameters)

@@ -1,10 +1,10 @@
-"""The first thing that a request meets: `/v2` goes to serving, everything else to the control plane."""
+"""The first thing a request meets: `/v2` goes to serving, MLflow's paths to its API, all else to the control plane."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -12,18 +12,30 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+class Part(Protocol):
+    """An application that knows its own paths."""
+
+    def serves(self, path: str) -> bool:
+        """Tell whether a path is this application's."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+
+
 class Dispatcher:
     """The ASGI application of the whole server.
 
     Args:
         serving: Answers `/v2` (the hot path).
+        mlflow: Answers the paths of MLflow's API.
         control: Answers everything else.
         loopback: True when the server is bound to this machine only: then the control plane answers no other host's
             name, which keeps pages of other sites from reaching it through a name that they made point here.
     """
 
-    def __init__(self, serving: Application, control: Application, *, loopback: bool) -> None:
+    def __init__(self, serving: Application, mlflow: Part, control: Application, *, loopback: bool) -> None:
         self._serving = serving
+        self._mlflow = mlflow
         self._control = control
         self._loopback = loopback
 
@@ -36,6 +48,8 @@ class Dispatcher:
             from mlwright.server.control import refuse_host
 
             await refuse_host(host)(scope, receive, send)
+        elif self._mlflow.serves(path):
+            await self._mlflow(scope, receive, send)
         else:
             # Routes are matched on the path as it was sent, so that a name may hold an escaped slash.
             raw = scope.get("raw_path") or path.encode()

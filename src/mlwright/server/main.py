@@ -25,6 +25,7 @@ from mlwright.errors import AlreadyRunning, LostLease, MlwrightError, Permission
 from mlwright.ledger import leases
 from mlwright.server.control import control_plane
 from mlwright.server.dispatch import Dispatcher, is_loopback
+from mlwright.server.mlflow.app import MlflowApp
 from mlwright.server.turning import Replay, Turning
 
 if TYPE_CHECKING:
@@ -186,7 +187,8 @@ class Running:
             self._turning = Turning(project, self._controllers, self._gateway.refresh)
         control: Any = control_plane(LocalClient(project, overrides))
         self._serving = OipApp(self._gateway)
-        dispatcher = Dispatcher(self._serving, control, loopback=is_loopback(options.host))
+        self._mlflow = MlflowApp(project)
+        dispatcher = Dispatcher(self._serving, self._mlflow, control, loopback=is_loopback(options.host))
         self.server = Server(_configuration(dispatcher))
 
     def run(self, listener: socket.socket) -> int | None:
@@ -210,6 +212,7 @@ class Running:
             _log.warning("a controller was still at work; the next start goes on with it")
         self._controllers.close()
         self._serving.close()
+        self._mlflow.close()
         self._gateway.close()
 
     def _begin(self, url: str) -> None:
