@@ -36,7 +36,7 @@ logged_model_metrics = sa.Table(
     id_column("run_id"),
     sa.Column("dataset_name", sa.Text, nullable=False, server_default=""),
     sa.Column("dataset_digest", sa.Text, nullable=False, server_default=""),
-    sa.Index(None, "model_id", "key"),
+    sa.Index(None, "model_id", "key", "step"),
 )
 
 run_models = sa.Table(

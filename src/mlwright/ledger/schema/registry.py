@@ -58,7 +58,8 @@ aliases = sa.Table(
     "aliases",
     metadata,
     id_column(primary_key=True),
-    sa.Column("model", sa.ForeignKey("models.name"), nullable=False),
+    # No foreign key: what an alias pointed at stays known after its model was deleted.
+    sa.Column("model", sa.Text, nullable=False),
     sa.Column("alias", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("from_at", Moment, nullable=False),

@@ -10,6 +10,26 @@ down_revision = None
 def upgrade() -> None:
     """Create all tables."""
     op.create_table(
+        "aliases",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("alias", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("from_at", sa.BigInteger(), nullable=False),
+        sa.Column("to_at", sa.BigInteger(), nullable=True, comment="empty: holds now"),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_aliases")),
+    )
+    op.create_index(
+        "uq_aliases_current",
+        "aliases",
+        ["model", "alias"],
+        unique=True,
+        sqlite_where=sa.text("to_at IS NULL"),
+        postgresql_where=sa.text("to_at IS NULL"),
+    )
+    op.create_table(
         "approvals",
         sa.Column("id", sa.String(length=26), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
@@ -85,15 +105,12 @@ def upgrade() -> None:
         sa.Column("series_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("place", sa.BigInteger(), autoincrement=False, nullable=False, comment="of its first point"),
         sa.Column("count", sa.Integer(), nullable=False),
-        sa.Column("first_step", sa.BigInteger(), nullable=False),
-        sa.Column("last_step", sa.BigInteger(), nullable=False),
-        sa.Column("ordered", sa.Boolean(), nullable=False, comment="steps never fall within it"),
-        sa.Column("first_at", sa.BigInteger(), nullable=False),
-        sa.Column("last_at", sa.BigInteger(), nullable=False),
+        sa.Column("first_step", sa.BigInteger(), nullable=False, comment="smallest of its steps"),
+        sa.Column("last_step", sa.BigInteger(), nullable=False, comment="largest of its steps"),
+        sa.Column("first_at", sa.BigInteger(), nullable=False, comment="earliest of its times"),
+        sa.Column("last_at", sa.BigInteger(), nullable=False, comment="latest of its times"),
         sa.Column("summary", sa.LargeBinary(), nullable=False, comment="what a plot needs: few points that span it"),
-        sa.Column(
-            "data", sa.LargeBinary(), nullable=False, comment="format byte, then steps, values and times, packed"
-        ),
+        sa.Column("data", sa.LargeBinary(), nullable=False, comment="steps, times and values; see `ledger.packing`"),
         sa.PrimaryKeyConstraint("series_id", "place", name=op.f("pk_chunks")),
     )
     op.create_table(
@@ -244,11 +261,10 @@ def upgrade() -> None:
         "points",
         sa.Column("series_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column(
-            "place", sa.BigInteger(), autoincrement=False, nullable=False, comment="0, 1, ... as they were logged"
+            "place", sa.BigInteger(), autoincrement=False, nullable=False, comment="of its first point: 0, 1, ..."
         ),
-        sa.Column("step", sa.BigInteger(), nullable=False),
-        sa.Column("value", sa.Double(), nullable=True, comment="NULL is NaN"),
-        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False, comment="steps, times and values; see `ledger.packing`"),
         sa.PrimaryKeyConstraint("series_id", "place", name=op.f("pk_points")),
         sqlite_with_rowid=False,
     )
@@ -377,27 +393,6 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("resolved_at IS NULL"),
         postgresql_where=sa.text("resolved_at IS NULL"),
-    )
-    op.create_table(
-        "aliases",
-        sa.Column("id", sa.String(length=26), nullable=False),
-        sa.Column("model", sa.Text(), nullable=False),
-        sa.Column("alias", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("from_at", sa.BigInteger(), nullable=False),
-        sa.Column("to_at", sa.BigInteger(), nullable=True, comment="empty: holds now"),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["model"], ["models.name"], name=op.f("fk_aliases_model")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_aliases")),
-    )
-    op.create_index(
-        "uq_aliases_current",
-        "aliases",
-        ["model", "alias"],
-        unique=True,
-        sqlite_where=sa.text("to_at IS NULL"),
-        postgresql_where=sa.text("to_at IS NULL"),
     )
     op.create_table(
         "approval_votes",
@@ -647,7 +642,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_logged_model_metrics")),
     )
     op.create_index(
-        op.f("ix_logged_model_metrics_model_id_key"), "logged_model_metrics", ["model_id", "key"], unique=False
+        op.f("ix_logged_model_metrics_model_id_key_step"),
+        "logged_model_metrics",
+        ["model_id", "key", "step"],
+        unique=False,
     )
     op.create_table(
         "params",
@@ -716,7 +714,7 @@ def upgrade() -> None:
         sa.Column("shown", sa.SmallInteger(), nullable=False, comment="1: the newest of its run and key; else 0"),
         sa.Column("superseded", sa.Boolean(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False, comment="points in all"),
-        sa.Column("packed", sa.BigInteger(), nullable=False, comment="points in chunks; the rest are rows"),
+        sa.Column("packed", sa.BigInteger(), nullable=False, comment="points in chunks; the rest are in `points`"),
         sa.Column("last", sa.Double(), nullable=True, comment="value at the largest (step, at); NULL is NaN"),
         sa.Column("last_step", sa.BigInteger(), nullable=False),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
