@@ -36,6 +36,9 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
         cause: What started it.
         idempotency_key: At most one run has it.
         parent_id: The run that it is part of.
+        started_at: When it began, if a client knows that better than the ledger.
+        note: What people wrote about it.
+        actor: Who runs it; the transaction's actor when empty.
     """
 
     id: str
@@ -51,17 +54,27 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     cause: dict[str, Any] | None = None
     idempotency_key: str | None = None
     parent_id: str | None = None
+    started_at: datetime | None = None
+    note: str = ""
+    actor: str = ""
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     """A run as the ledger has it; see `NewRun` for the fields that it shares.
 
     Attributes:
-        status: running, succeeded, failed or cancelled.
+        status: scheduled, running, succeeded, failed or cancelled.
         error: Why it failed: code, what, why, fix.
-        created_at: When it began, by the system's clock.
+        created_at: When the ledger heard of it, by the system's clock.
         ended_at: When it ended; None while it runs.
         duration_s: How long it took, by the machine's clock.
+        experiment_number: What MLflow's clients call its experiment by.
+        experiment_location: Where a client wants the experiment's artifacts; empty for mlwright's own store.
+        started_at: When it began.
+        deleted_at: Since when it is in the bin; None when it isn't.
+        note: What people wrote about it.
+        forked_from: The run that it began with a copy of.
+        forked_step: Up to which step it was copied.
     """
 
     id: str
@@ -83,6 +96,13 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     ended_at: datetime | None
     duration_s: float | None
+    experiment_number: int
+    experiment_location: str
+    started_at: datetime
+    deleted_at: datetime | None
+    note: str
+    forked_from: str | None
+    forked_step: int | None
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,9 +131,9 @@ def create_run(tx: Transaction, run: NewRun) -> None:
     """Insert a run, with its experiment when that is new; a run that is there already is left alone."""
     row = msgspec.structs.asdict(run)
     row["experiment_id"] = ensure_experiment(tx, row.pop("experiment"))
-    insert_or_keep(
-        tx, runs, [{**row, "status": "running", "actor": tx.actor, "created_at": tx.now, "started_at": tx.now}]
-    )
+    row |= {"status": "running", "actor": run.actor or tx.actor}
+    row |= {"created_at": tx.now, "started_at": run.started_at or tx.now}
+    insert_or_keep(tx, runs, [row])
 
 
 def ensure_experiment(tx: Transaction, name: str) -> str:
@@ -148,6 +168,25 @@ def reopen_run(tx: Transaction, run_id: str) -> None:
     """Set a run that ended without success to running again."""
     values = {"status": "running", "error": None, "ended_at": None, "duration_s": None}
     tx.execute(sa.update(runs).where(runs.c.id == run_id, runs.c.status != "succeeded").values(values))
+
+
+def update_run(tx: Transaction, run_id: str, **values: Any) -> None:
+    """Set columns of a run: status, name, note, parent_id, ended_at, duration_s, deleted_at."""
+    tx.execute(sa.update(runs).where(runs.c.id == run_id).values(values))
+
+
+def delete_run(tx: Transaction, run_id: str) -> None:
+    """Put a run into the bin; one that is there already stays."""
+    still = (runs.c.id == run_id, runs.c.deleted_at.is_(None))
+    if tx.execute(sa.update(runs).where(*still).values(deleted_at=tx.now)).rowcount:
+        tx.emit("run.deleted", f"run/{run_id}")
+
+
+def restore_run(tx: Transaction, run_id: str) -> None:
+    """Take a run out of the bin; one that isn't there stays as it is."""
+    binned = (runs.c.id == run_id, runs.c.deleted_at.is_not(None))
+    if tx.execute(sa.update(runs).where(*binned).values(deleted_at=None)).rowcount:
+        tx.emit("run.restored", f"run/{run_id}")
 
 
 def get_run(connection: sa.Connection, run_id: str) -> RunRow:
@@ -237,10 +276,20 @@ def count_runs(connection: sa.Connection) -> dict[str, int]:
 
 
 def _select() -> sa.Select[Any]:
-    columns = [runs.c[name] for name in RunRow.__struct_fields__ if name != "experiment"]
     joined = runs.join(experiments, runs.c.experiment_id == experiments.c.id)
-    return sa.select(*columns, experiments.c.name.label("experiment")).select_from(joined)
+    return sa.select(*run_columns()).select_from(joined)
+
+
+def run_columns() -> list[sa.ColumnElement[Any]]:
+    """Return the columns that make a `RunRow`, for a query over runs and their experiments."""
+    of_experiment: dict[str, sa.ColumnElement[Any]] = {
+        "experiment": experiments.c.name.label("experiment"),
+        "experiment_number": experiments.c.number.label("experiment_number"),
+        "experiment_location": experiments.c.location.label("experiment_location"),
+    }
+    return [of_experiment[name] if name in of_experiment else runs.c[name] for name in RunRow.__struct_fields__]
 
 
 def _row(row: sa.Row[Any]) -> RunRow:
-    return RunRow(**row._asdict())
+    # The columns are in the order of the fields.
+    return RunRow(**dict(zip(RunRow.__struct_fields__, row, strict=True)))
