@@ -82,7 +82,7 @@ def _mlflow(text: str, fields: FieldTable) -> Order:
     descending = reader.accept("DESC")
     if not descending:
         reader.accept("ASC")
-    if not reader.at_end:
+    if reader.token.kind != "end":
         raise _refused(text, "after the field comes ASC, DESC or nothing")
     if field.entity in _UNSORTABLE or (
         not isinstance(kind, Attribute) and fields.noun not in ("runs", "logged models")
