@@ -27,9 +27,9 @@ LATER: dict[str, str] = {
 
 def all_routes() -> tuple[AnyRoute, ...]:
     """Return every route that is served."""
-    from mlwright.server.mlflow import about
+    from mlwright.server.mlflow import about, artifacts, uploads
 
-    return (*about.ROUTES,)
+    return (*about.ROUTES, *artifacts.ROUTES, *uploads.ROUTES)
 
 
 def later(path: str) -> str | None:
