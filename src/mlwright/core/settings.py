@@ -21,6 +21,8 @@ from mlwright.errors import InvalidUsage, did_you_mean
 PROJECT_FILE = "mlwright.toml"
 HOME_NAME = ".mlwright"
 DEFAULT_PORT = 8300
+#: What can be captured with the run of a script.
+CAPTURED = ("code", "environment", "output", "system")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         actor: Who acts, for example `user:alice`.
         durability: `full` survives a power cut at each commit, `normal` survives a killed process.
         executor: Name of the executor that runs steps.
+        roles: Role to the actors that have it: who may approve what. In the environment `reviewer=user:ada,user:bob`,
+            further roles after a semicolon. Nobody proves who they are yet: this is order among people who trust each
+            other, not protection.
         sources: For each name above, where the value came from.
     """
 
@@ -50,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     durability: str
     executor: str
+    roles: dict[str, list[str]]
     sources: dict[str, str]
 
 
@@ -94,6 +100,9 @@ def resolve(start: Path | None = None, *, environ: Mapping[str, str] | None = No
     take("actor", f"user:{_user_name()}")
     take("durability", "full")
     take("executor", "process")
+    take("capture", "all")
+    _check_capture(values["capture"], sources["capture"])
+    values["roles"] = _roles(take("roles", {}), sources["roles"])
     if values["durability"] not in ("full", "normal"):
         raise InvalidUsage(
             f"the setting durability is '{values['durability']}'.",
@@ -123,6 +132,27 @@ def redact(url: str) -> str:
     return f"{scheme}{mark}{credentials.split(':', 1)[0]}:***@{host}"
 
 
+def _roles(given: Any, source: str) -> dict[str, list[str]]:
+    """Return roles as the project file declares them, or as the environment's one line does."""
+    if isinstance(given, str):
+        pairs = [part.partition("=") for part in given.split(";") if part.strip()]
+        given = {role.strip(): [actor.strip() for actor in actors.split(",")] for role, _, actors in pairs}
+    try:
+        roles = msgspec.convert(given, dict[str, list[str]])
+    except msgspec.ValidationError as error:
+        raise InvalidUsage(
+            "the setting roles is wrong.", why=f"{error}; it comes from {source}", fix='write reviewer = ["user:ada"]'
+        ) from error
+    for role, actors in roles.items():
+        if not role or not all(actors) or not actors:
+            raise InvalidUsage(
+                f"the setting roles gives the role '{role}' to nobody.",
+                why=f"it comes from {source}",
+                fix='write reviewer = ["user:ada"]',
+            )
+    return roles
+
+
 def _find_project(start: Path) -> tuple[Path, dict[str, Any]]:
     for folder in (start, *start.parents):
         path = folder / PROJECT_FILE
@@ -140,6 +170,16 @@ def _find_project(start: Path) -> tuple[Path, dict[str, Any]]:
         if (folder / HOME_NAME).is_dir():
             return folder, {}
     return start, {}
+
+
+def _check_capture(value: str, source: str) -> None:
+    for part in str(value).split(","):
+        if value not in ("all", "none") and part not in CAPTURED:
+            raise InvalidUsage(
+                f"the setting capture is '{value}'.",
+                why=f"it comes from {source}",
+                fix=f"set it to all, none, or some of {','.join(CAPTURED)}",
+            )
 
 
 def _user_name() -> str:

@@ -5,18 +5,24 @@ judges them. Modules that need NumPy (`predictor.py`, `judging.py`, `bootstrap.p
 a model is really used.
 """
 
+from mlwright.registry.approvals import approvals, approve, refuse, withdraw
+from mlwright.registry.environments import Environment, declare_environments, environments
 from mlwright.registry.evaluations import load_evaluation
 from mlwright.registry.flavours import load_model, load_predictor, load_profile
-from mlwright.registry.gates import (
+from mlwright.registry.gate_kinds import (
     BeatsBaseline,
     BeatsChampion,
-    Evaluation,
+    FunctionGate,
     Gate,
+    KeepsLatency,
+    KeepsSize,
     MetricThreshold,
-    Verdict,
-    evaluate_gates,
-    verdicts_on,
+    NoWeakSlice,
+    StaysFair,
+    StaysRobust,
 )
+from mlwright.registry.gates import Evaluation, Verdict, evaluate_gates, verdicts_on
+from mlwright.registry.promotions import Missing, Promotion, plan_promotion, promote, rollback
 from mlwright.registry.register import register_model
 from mlwright.registry.values import Column, ModelVersion, Signature
 from mlwright.registry.versions import (
@@ -26,6 +32,7 @@ from mlwright.registry.versions import (
     get_version,
     models,
     move_alias,
+    remove_alias,
     set_alias,
     version_at,
     versions,
@@ -36,13 +43,26 @@ __all__ = [
     "BeatsBaseline",
     "BeatsChampion",
     "Column",
+    "Environment",
     "Evaluation",
+    "FunctionGate",
     "Gate",
+    "KeepsLatency",
+    "KeepsSize",
     "MetricThreshold",
+    "Missing",
     "ModelVersion",
+    "NoWeakSlice",
+    "Promotion",
     "Signature",
+    "StaysFair",
+    "StaysRobust",
     "Verdict",
     "alias_history",
+    "approvals",
+    "approve",
+    "declare_environments",
+    "environments",
     "evaluate_gates",
     "find",
     "get_model",
@@ -53,10 +73,16 @@ __all__ = [
     "load_profile",
     "models",
     "move_alias",
+    "plan_promotion",
+    "promote",
+    "refuse",
     "register_model",
+    "remove_alias",
+    "rollback",
     "set_alias",
     "verdicts_on",
     "version_at",
     "versions",
     "versions_of_run",
+    "withdraw",
 ]

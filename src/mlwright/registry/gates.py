@@ -6,13 +6,13 @@ seen, the group of each row, and the champion that serves now.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from mlwright.core.ids import derived_id, new_id
-from mlwright.errors import InvalidDefinition
 from mlwright.ledger import registry as rows
+from mlwright.registry.gate_kinds import Gate, compares
 from mlwright.registry.values import ModelVersion
 
 if TYPE_CHECKING:
@@ -39,93 +39,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class MetricThreshold(msgspec.Struct, frozen=True, kw_only=True, tag="metric-threshold", tag_field="kind"):
-    """A metric measured at training time must keep a limit.
-
-    Attributes:
-        metric: Name of the metric.
-        at_most: Largest value that passes.
-        at_least: Smallest value that passes.
-    """
-
-    metric: str
-    at_most: float | None = None
-    at_least: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.at_most is None and self.at_least is None:
-            raise InvalidDefinition(
-                f"the gate on the metric '{self.metric}' has no limit.", fix="give at_most, at_least or both"
-            )
-
-    @property
-    def name(self) -> str:
-        """Name of the gate."""
-        return f"metric-threshold:{self.metric}"
-
-
-class BeatsBaseline(msgspec.Struct, frozen=True, kw_only=True, tag="beats-baseline", tag_field="kind"):
-    """The log loss must lie below that of the base rate: the best constant answer on the very same rows.
-
-    Attributes:
-        confidence: Of the two-sided bootstrap interval; its upper end must lie below zero.
-        resamples: Samples drawn.
-        min_rows: Labelled rows that it takes at least.
-        min_groups: Groups that it takes at least.
-        only_first: Ask only while nothing serves. The best constant is known in hindsight alone, which over a few days
-            of odd weather is hard to beat; a comparison with the champion says more.
-    """
-
-    confidence: float = 0.95
-    resamples: int = 2000
-    min_rows: int = 500
-    min_groups: int = 5
-    only_first: bool = False
-
-    @property
-    def name(self) -> str:
-        """Name of the gate."""
-        return "beats-baseline"
-
-
-class BeatsChampion(msgspec.Struct, frozen=True, kw_only=True, tag="beats-champion", tag_field="kind"):
-    """The log loss must compare well with the champion's on the very same rows, as a paired interval.
-
-    The interval of the mean difference (challenger's loss minus champion's) is a bootstrap over whole groups.
-
-    Attributes:
-        margin: How much is too much: `not-worse` passes when the interval ends at or below `margin`, `better` when it
-            ends below `-margin`.
-        rule: `not-worse` or `better`.
-        days: How many of the newest labelled days the evaluation should cover; read by whoever builds it.
-        confidence: Of the two-sided interval.
-        resamples: Samples drawn.
-        min_rows: Labelled rows that it takes at least.
-        min_groups: Groups that it takes at least.
-    """
-
-    margin: float = 0.0
-    rule: Literal["not-worse", "better"] = "not-worse"
-    days: int = 14
-    confidence: float = 0.95
-    resamples: int = 2000
-    min_rows: int = 500
-    min_groups: int = 5
-
-    @property
-    def name(self) -> str:
-        """Name of the gate."""
-        return "beats-champion"
-
-
-Gate = MetricThreshold | BeatsBaseline | BeatsChampion
-
-
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """Labelled rows on which a version is judged; neither it nor the champion was trained on them.
 
     Attributes:
-        columns: The input columns; arrays of shape [rows].
+        columns: The input columns, and any others that gates ask for (a protected attribute); arrays of shape [rows].
         labels: 0, 1, or NaN where the outcome isn't known; shape [rows]. Rows without a label are left out.
         groups: What moves together, for example the day of each row; shape [rows].
         champion: What serves now, None when nothing does.
@@ -174,15 +92,29 @@ def evaluate_gates(
     with project.ledger.read() as connection:
         known = [rows.find_gate_result(connection, id_) for id_ in ids] if key else []
     if known and all(known):
-        return [_verdict(row) for row in known if row]
+        return [verdict_of(row) for row in known if row]
 
     from mlwright.registry.judging import judge
 
     verdicts = judge(project, version, gates, evaluation)
+    champion = champion_of(evaluation)
     with project.ledger.write(actor) as tx:
-        for id_, verdict in zip(ids, verdicts, strict=True):
-            _keep(tx, version, id_, verdict)
+        for id_, gate, verdict in zip(ids, gates, verdicts, strict=True):
+            keep(tx, version, id_, verdict, asked(gate, champion))
     return verdicts
+
+
+def champion_of(evaluation: Evaluation | None) -> str:
+    """Return how an evaluation calls its champion, an empty text when there is none."""
+    if evaluation is None or evaluation.champion is None:
+        return ""
+    return evaluation.champion_name or evaluation.champion.name
+
+
+def asked(gate: Gate, champion: str) -> dict[str, Any]:
+    """Return what a verdict answers: the gate's declaration, and the champion when the gate compares with it."""
+    plain: dict[str, Any] = msgspec.to_builtins(gate)
+    return {"gate": plain, "champion": champion if compares(gate) else ""}
 
 
 def verdicts_on(project: Project, version: ModelVersion) -> list[rows.GateRow]:
@@ -191,15 +123,18 @@ def verdicts_on(project: Project, version: ModelVersion) -> list[rows.GateRow]:
         return rows.gate_rows(connection, version.model, version.version)
 
 
-def _keep(tx: Transaction, version: ModelVersion, id_: str, verdict: Verdict) -> None:
+def keep(tx: Transaction, version: ModelVersion, id_: str, verdict: Verdict, question: dict[str, Any]) -> None:
+    """Keep a verdict and its event in a transaction, unless one of this id is kept already."""
     if rows.find_gate_result(tx.connection, id_) is not None:
         return
     said = msgspec.structs.asdict(verdict)
-    row = rows.GateRow(id=id_, model=version.model, version=version.version, actor=tx.actor, at=tx.now, **said)
+    place: dict[str, Any] = {"model": version.model, "version": version.version}
+    row = rows.GateRow(id=id_, **place, actor=tx.actor, at=tx.now, asked=question, **said)
     rows.add_gate_result(tx, row)
     event = "gate.passed" if verdict.passed else "gate.refused"
-    tx.emit(event, version.subject, model=version.model, version=version.version, **said)
+    tx.emit(event, version.subject, **place, **said)
 
 
-def _verdict(row: rows.GateRow) -> Verdict:
+def verdict_of(row: rows.GateRow) -> Verdict:
+    """Return the verdict that a row of the ledger holds."""
     return Verdict(gate=row.gate, passed=row.passed, numbers=row.numbers, reason=row.reason)

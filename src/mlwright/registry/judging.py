@@ -10,7 +10,8 @@ import numpy as np
 
 from mlwright.errors import InvalidDefinition, InvalidInput, ModelFailed
 from mlwright.registry.bootstrap import Interval, mean_interval
-from mlwright.registry.gates import BeatsBaseline, BeatsChampion, Evaluation, Gate, MetricThreshold, Verdict
+from mlwright.registry.gate_kinds import BeatsBaseline, BeatsChampion, Gate, MetricThreshold
+from mlwright.registry.gates import Evaluation, Verdict
 from mlwright.registry.losses import log_losses
 from mlwright.registry.predictor import Predictor
 from mlwright.registry.values import ModelVersion

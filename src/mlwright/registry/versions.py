@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlwright.errors import InvalidUsage, NotFound, did_you_mean
-from mlwright.ledger import Connection, Transaction
+from mlwright.ledger import Connection, Transaction, assignments
 from mlwright.ledger import registry as rows
 from mlwright.ledger.registry import AliasRow, ModelRow
+from mlwright.ledger.registry_changes import end_alias
+from mlwright.registry.environments import check_open, follow_alias
 from mlwright.registry.values import ModelVersion, check_alias, is_version, version_of
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ def get_model(project: Project, name: str) -> ModelRow:
         NotFound: There is none of this name.
     """
     with project.ledger.read() as connection:
-        return _model(connection, name)
+        return the_model(connection, name)
 
 
 def versions(project: Project, model: str, *, limit: int = 1000) -> list[ModelVersion]:
@@ -39,7 +41,7 @@ def versions(project: Project, model: str, *, limit: int = 1000) -> list[ModelVe
         NotFound: There is no such model.
     """
     with project.ledger.read() as connection:
-        _model(connection, model)
+        the_model(connection, model)
         return [version_of(row) for row in rows.list_versions(connection, model, limit=limit)]
 
 
@@ -67,7 +69,7 @@ def get_version(project: Project, ref: str) -> ModelVersion:
 def find(connection: Connection, ref: str) -> ModelVersion:
     """Return the version that a reference names, read in a connection's transaction; see `get_version`."""
     name, mark, which = _split(ref)
-    model = _model(connection, name)
+    model = the_model(connection, name)
     if mark == "/":
         if not is_version(which):
             raise InvalidUsage(f"'{ref}' names no version.", fix=f"write {name}/{model.latest}, or {name}@<alias>")
@@ -80,7 +82,7 @@ def find(connection: Connection, ref: str) -> ModelVersion:
 
 
 def set_alias(project: Project, model: str, alias: str, version: int, *, actor: str, reason: str) -> ModelVersion:
-    """Let an alias point at a version from now on.
+    """Let an alias point at a version from now on; an environment of the same name has that version then.
 
     Returns:
         The version.
@@ -88,21 +90,45 @@ def set_alias(project: Project, model: str, alias: str, version: int, *, actor: 
     Raises:
         NotFound: There is no such model or version.
         InvalidDefinition: The alias isn't a name that an alias can have.
+        PermissionDenied: It stands for an environment that asks for gates or approvals.
     """
     with project.ledger.write(actor) as tx:
+        check_open(tx.connection, model, alias)
         return move_alias(tx, model, alias, version, reason=reason)
 
 
 def move_alias(tx: Transaction, model: str, alias: str, version: int, *, reason: str) -> ModelVersion:
-    """Let an alias point at a version as a part of a larger change; see `set_alias`. Setting it again does nothing."""
+    """Let an alias point at a version as a part of a larger change; see `set_alias`. Setting it again does nothing.
+
+    Whoever calls this has asked whatever the environment of that name asks for.
+    """
     check_alias(alias)
-    found = _version(tx.connection, _model(tx.connection, model), version)
+    found = _version(tx.connection, the_model(tx.connection, model), version)
     # Held until the end, so that two who move the alias at once do so one after the other.
     rows.claim_model(tx, model)
     before = rows.point_alias(tx, model, alias, version, reason=reason)
     if before != version:
         tx.emit("alias.set", found.subject, model=model, alias=alias, version=version, before=before, reason=reason)
+    follow_alias(tx, model, alias, version, reason=reason)
     return found
+
+
+def remove_alias(tx: Transaction, model: str, alias: str, *, reason: str = "") -> int | None:
+    """Let an alias point at nothing from now on; return what it pointed at, None when it wasn't set.
+
+    Raises:
+        NotFound: There is no such model.
+        PermissionDenied: It stands for an environment that asks for gates or approvals.
+    """
+    the_model(tx.connection, model)
+    check_open(tx.connection, model, alias)
+    rows.claim_model(tx, model)
+    before = end_alias(tx, model, alias)
+    if before is not None:
+        assignments.end(tx, model, alias)
+        facts = {"model": model, "alias": alias, "version": before, "reason": reason}
+        tx.emit("alias.removed", f"model/{model}/{before}", **facts)
+    return before
 
 
 def alias_history(project: Project, model: str, alias: str | None = None) -> list[AliasRow]:
@@ -112,7 +138,7 @@ def alias_history(project: Project, model: str, alias: str | None = None) -> lis
         NotFound: There is no such model.
     """
     with project.ledger.read() as connection:
-        _model(connection, model)
+        the_model(connection, model)
         return rows.alias_rows(connection, model, alias)
 
 
@@ -123,7 +149,7 @@ def version_at(project: Project, model: str, alias: str, at: datetime) -> ModelV
         NotFound: There is no such model.
     """
     with project.ledger.read() as connection:
-        known = _model(connection, model)
+        known = the_model(connection, model)
         held = rows.alias_rows(connection, model, alias, at=at)
         return _version(connection, known, held[0].version) if held else None
 
@@ -138,7 +164,8 @@ def _split(ref: str) -> tuple[str, str, str]:
     return ref, "", ""
 
 
-def _model(connection: Connection, name: str) -> ModelRow:
+def the_model(connection: Connection, name: str) -> ModelRow:
+    """Return one registered model, read in a connection's transaction; see `get_model`."""
     found = rows.list_models(connection, name)
     if found:
         return found[0]
