@@ -1,7 +1,8 @@
 """What runs logged: parameters, tags, metrics, datasets, artifacts; and how far each journal is shipped.
 
-A metric of a run is a *series*. Its newest points are rows; whole blocks of older ones are packed into a *chunk*, which
-carries what a plot or a search needs of it, so that a curve of a million points is drawn from a thousand rows.
+A metric of a run is a *series*. What one batch brings to it is one row of `points`, however many points that are; whole
+blocks of them are packed together into a *chunk*, which carries what a plot needs of it, so that a curve of a million
+points is drawn from a thousand rows. What searches ask for is in the series itself.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ series = sa.Table(
     sa.Column("shown", sa.SmallInteger, nullable=False, comment="1: the newest of its run and key; else 0"),
     sa.Column("superseded", sa.Boolean, nullable=False),
     sa.Column("count", sa.BigInteger, nullable=False, comment="points in all"),
-    sa.Column("packed", sa.BigInteger, nullable=False, comment="points in chunks; the rest are rows"),
+    sa.Column("packed", sa.BigInteger, nullable=False, comment="points in chunks; the rest are in `points`"),
     sa.Column("last", Real, comment="value at the largest (step, at); NULL is NaN"),
     sa.Column("last_step", sa.BigInteger, nullable=False),
     sa.Column("last_at", Moment, nullable=False),
@@ -69,10 +70,9 @@ points = sa.Table(
     "points",
     metadata,
     sa.Column("series_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("place", sa.BigInteger, primary_key=True, autoincrement=False, comment="0, 1, ... as they were logged"),
-    sa.Column("step", sa.BigInteger, nullable=False),
-    sa.Column("value", Real, comment="NULL is NaN"),
-    sa.Column("at", Moment, nullable=False),
+    sa.Column("place", sa.BigInteger, primary_key=True, autoincrement=False, comment="of its first point: 0, 1, ..."),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False, comment="steps, times and values; see `ledger.packing`"),
     sqlite_with_rowid=False,
 )
 
@@ -82,13 +82,13 @@ chunks = sa.Table(
     sa.Column("series_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("place", sa.BigInteger, primary_key=True, autoincrement=False, comment="of its first point"),
     sa.Column("count", sa.Integer, nullable=False),
-    sa.Column("first_step", sa.BigInteger, nullable=False),
-    sa.Column("last_step", sa.BigInteger, nullable=False),
-    sa.Column("ordered", sa.Boolean, nullable=False, comment="steps never fall within it"),
-    sa.Column("first_at", Moment, nullable=False),
-    sa.Column("last_at", Moment, nullable=False),
+    sa.Column("first_step", sa.BigInteger, nullable=False, comment="smallest of its steps"),
+    sa.Column("last_step", sa.BigInteger, nullable=False, comment="largest of its steps"),
+    sa.Column("first_at", Moment, nullable=False, comment="earliest of its times"),
+    sa.Column("last_at", Moment, nullable=False, comment="latest of its times"),
+    # Before the data, so that reading it doesn't touch the pages of the data.
     sa.Column("summary", sa.LargeBinary, nullable=False, comment="what a plot needs: few points that span it"),
-    sa.Column("data", sa.LargeBinary, nullable=False, comment="format byte, then steps, values and times, packed"),
+    sa.Column("data", sa.LargeBinary, nullable=False, comment="steps, times and values; see `ledger.packing`"),
 )
 
 datasets = sa.Table(

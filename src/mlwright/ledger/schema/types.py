@@ -23,6 +23,16 @@ metadata = sa.MetaData(
 )
 
 
+def to_microseconds(moment: datetime) -> int:
+    """Return a moment as the ledger keeps it: whole microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(count: int) -> datetime:
+    """Return the moment in UTC that is so many microseconds after 1970."""
+    return _EPOCH + timedelta(microseconds=count)
+
+
 class Moment(TypeDecorator[datetime]):
     """A moment in UTC, kept as whole microseconds since 1970: sorts and compares alike everywhere."""
 
@@ -31,11 +41,11 @@ class Moment(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
         """Turn a moment into microseconds."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else to_microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
         """Turn microseconds into a moment."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else from_microseconds(value)
 
 
 class Json(TypeDecorator[Any]):
