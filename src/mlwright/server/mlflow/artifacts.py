@@ -69,24 +69,24 @@ async def upload(project: Project, call: Call, receive: Receive, send: Send) -> 
 async def download(project: Project, call: Call, _receive: Receive, send: Send) -> None:
     """Send the file at a path."""
     path = paths.checked_path(call.parts["target"])
-    await _give(project, lambda connection: places.locate(connection, path), call, send)
+    await give(project, lambda connection: places.locate(connection, path), call, send)
 
 
 async def download_of_run(project: Project, call: Call, _receive: Receive, send: Send) -> None:
     """Send a file of a run, named by a query."""
-    query = _query(call)
-    run_id, name = query.get("run_id") or query.get("run_uuid", ""), _named(query, "path")
-    await _give(project, lambda connection: places.run_place(connection, run_id, name)[1], call, send)
+    query = query_of(call)
+    run_id, name = query.get("run_id") or query.get("run_uuid", ""), named(query, "path")
+    await give(project, lambda connection: places.run_place(connection, run_id, name)[1], call, send)
 
 
 async def upload_of_run(project: Project, call: Call, receive: Receive, send: Send) -> None:
     """Keep a small file of a run, named by a query."""
     check_origin(call)
-    query = _query(call)
+    query = query_of(call)
     run_id = query.get("run_uuid") or query.get("run_id", "")
     if not run_id:
         raise missing("run_uuid")
-    name = _named(query, "path")
+    name = named(query, "path")
     length = call.headers.get(b"content-length", b"")
     if not length.isdigit() or int(length) > MOST_PAGE_BYTES:
         raise InvalidInput(
@@ -104,7 +104,7 @@ def list_at(project: Project, given: ListAt) -> FileList:
     path = paths.checked_path(given.path)
     with project.ledger.read() as connection:
         found = places.listing(project.store, connection, places.locate(connection, path))
-    return FileList(files=_infos(found))
+    return FileList(files=infos(found))
 
 
 def list_of_run(project: Project, given: ListOfRun) -> FileList:
@@ -113,7 +113,7 @@ def list_of_run(project: Project, given: ListOfRun) -> FileList:
     with project.ledger.read() as connection:
         root, place = places.run_place(connection, given.run_id, name)
         found = places.listing(project.store, connection, place)
-    return FileList(root_uri=root, files=_infos(found, name))
+    return FileList(root_uri=root, files=infos(found, name))
 
 
 def delete_at(project: Project, given: DeleteAt) -> Nothing:
@@ -153,7 +153,7 @@ def _keep(project: Project, place: Place, blob: Blob) -> None:
         places.keep(tx, place, kept)
 
 
-async def _give(project: Project, where: Callable[[Connection], Place], call: Call, send: Send) -> None:
+async def give(project: Project, where: Callable[[Connection], Place], call: Call, send: Send) -> None:
     """Send the file at a place."""
 
     def look() -> tuple[Place, Found]:
@@ -180,7 +180,8 @@ def found_at(project: Project, connection: Connection, place: Place) -> Found:
     raise NotFound(f"No such artifact: '{place.path}'.")
 
 
-def _infos(found: list[places.Listed], folder: str = "") -> list[FileInfo]:
+def infos(found: list[places.Listed], folder: str = "") -> list[FileInfo]:
+    """Return what was found in a folder, as it is answered; the paths begin with `folder`."""
     start = f"{folder}/" if folder else ""
     return [
         FileInfo(
@@ -192,7 +193,8 @@ def _infos(found: list[places.Listed], folder: str = "") -> list[FileInfo]:
     ]
 
 
-def _query(call: Call) -> dict[str, str]:
+def query_of(call: Call) -> dict[str, str]:
+    """Return the fields of a request's query; of one that comes twice, the last."""
     try:
         pairs = parse_qsl(call.query.decode("ascii", "replace"), keep_blank_values=True, errors="strict")
     except ValueError as error:
@@ -200,7 +202,8 @@ def _query(call: Call) -> dict[str, str]:
     return dict(pairs)
 
 
-def _named(query: dict[str, str], field: str) -> str:
+def named(query: dict[str, str], field: str) -> str:
+    """Return the path that a field of a query names, which has to be there."""
     if not query.get(field):
         raise missing(field)
     return paths.checked_path(query[field])
