@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwright.api import wire
 from mlwright.errors import InvalidInput, MlwrightError, NotFound, Unsupported
+from mlwright.ledger import experiments
 from mlwright.server.mlflow import values
 from mlwright.server.mlflow.errors import answer_of
 from mlwright.server.mlflow.route import AnyRoute, Call, Change, Receive, Route, Send, Stream, Table
@@ -39,6 +40,8 @@ class MlflowApp:
         self._table = Table(all_routes())
         self._pool = ThreadPoolExecutor(workers, "mlwright-mlflow")
         self._writer = Writer(project)
+        with project.ledger.write("system") as tx:
+            experiments.ensure_default(tx)
 
     def serves(self, path: str) -> bool:
         """Tell whether a path is this application's."""

@@ -27,9 +27,24 @@ LATER: dict[str, str] = {
 
 def all_routes() -> tuple[AnyRoute, ...]:
     """Return every route that is served."""
-    from mlwright.server.mlflow import about, artifacts, uploads
+    from mlwright.server.mlflow import (
+        about,
+        artifacts,
+        experiments,
+        history,
+        inputs,
+        logged_model_search,
+        logged_models,
+        logging,
+        runs,
+        search,
+        uploads,
+    )
 
-    return (*about.ROUTES, *artifacts.ROUTES, *uploads.ROUTES)
+    tracking = (about, experiments, runs, logging, history, inputs, search)
+    models = (artifacts, uploads, logged_models, logged_model_search)
+    parts = (*tracking, *models)
+    return tuple(route for part in parts for route in part.ROUTES)
 
 
 def later(path: str) -> str | None:
