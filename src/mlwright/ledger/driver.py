@@ -45,7 +45,7 @@ def select_in(connection: sa.Connection, text: str, values: Sequence[Any], wante
         wanted: The list.
     """
     for found in _execute_in(connection, text, values, wanted):
-        yield from found
+        yield from found.fetchall()
 
 
 def change_in(connection: sa.Connection, text: str, values: Sequence[Any], wanted: Sequence[Any]) -> None:
@@ -63,7 +63,7 @@ def insert_returning(
         one = f"({', '.join('?' * len(block[0]))})"
         marks = ", ".join([one] * len(block))
         text = f"INSERT INTO {table} ({columns}) VALUES {marks} RETURNING {returned}"
-        yield from execute(connection, text, list(chain.from_iterable(block)))
+        yield from execute(connection, text, list(chain.from_iterable(block))).fetchall()
 
 
 def _marked(connection: sa.Connection, text: str) -> str:

@@ -84,7 +84,8 @@ def add_rows(tx: Transaction, run_id: str, rows: list[tuple[str, int, float, int
 def _add(connection: sa.Connection, run_id: str, origin: str, grouped: dict[str, list[Row]]) -> None:
     _lock(connection, run_id)
     query = f"SELECT key, {_STATE} FROM series WHERE run_id = ? AND origin = ? AND key IN (*)"
-    known = {row[0]: _State(*row[1:]) for row in select_in(connection, query, (run_id, origin), list(grouped))}
+    found = select_in(connection, query, (run_id, origin), list(grouped))
+    known = {key: _State(*state) for key, *state in found}
     new: dict[str, _Batch] = {}
     batches = []
     for key, rows in grouped.items():
@@ -114,12 +115,14 @@ def _advanced(before: _State | None, rows: list[Row]) -> _State:
     low, high = (min(numbers), max(numbers)) if numbers else (None, None)
     if before is None:
         return _State(0, len(rows), 0, step, at, last, low, high)
-    if before.total and (before.last_step, before.last_at, _ranked(before.last)) > (step, at, _ranked(last)):
-        step, at, last = before.last_step, before.last_at, before.last
-    if before.min is not None and before.max is not None:
-        low = before.min if low is None else min(before.min, low)
-        high = before.max if high is None else max(before.max, high)
-    return _State(before.id, before.total + len(rows), before.packed, step, at, last, low, high)
+    id_, total, packed, last_step, last_at, old_last, old_low, old_high = before
+    if total and (last_step, last_at, _ranked(old_last)) > (step, at, _ranked(last)):
+        step, at, last = last_step, last_at, old_last
+    if old_low is not None and (low is None or old_low < low):
+        low = old_low
+    if old_high is not None and (high is None or old_high > high):
+        high = old_high
+    return _State(id_, total + len(rows), packed, step, at, last, low, high)
 
 
 def _ranked(last: float | None) -> float:

@@ -26,6 +26,7 @@ BLOCK = 1024
 PARTS = 4
 _PLAIN, _SQUEEZED = b"\0", b"\1"
 _POINT = struct.Struct("<qqd")
+_ONE = struct.Struct("<Bqqd")
 _FASTEST = 1
 _HALF, _WHOLE = 1 << 63, 1 << 64
 
@@ -40,8 +41,10 @@ def pack(rows: Sequence[Row]) -> bytes:
         >>> unpack(pack([(7, 1_700_000_000_000_000, 0.5)]))
         [(7, 1700000000000000, 0.5)]
     """
-    steps, times, values = zip(*rows, strict=True)
     try:
+        if len(rows) == 1:
+            return _ONE.pack(0, *rows[0])
+        steps, times, values = zip(*rows, strict=True)
         return b"".join([_PLAIN, _bytes("q", steps), _bytes("q", times), _bytes("d", values)])
     except struct.error as error:
         raise InvalidInput(
