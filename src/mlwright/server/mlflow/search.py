@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mlwright.errors import InvalidInput
-from mlwright.ledger import Connection, experiments, runs
+from mlwright.core import filters
+from mlwright.ledger import experiments
+from mlwright.ledger import search as ledger_search
+from mlwright.ledger.search import RunQuery
 from mlwright.server.mlflow import checks, tokens
 from mlwright.server.mlflow.route import AnyRoute, Route
 from mlwright.server.mlflow.shapes import ExperimentOut, RunOut, experiment_out, logged_by, run_out, view_in
@@ -40,14 +42,14 @@ class SearchExperiments(msgspec.Struct, frozen=True):
     view_type: str | int | None = None
 
 
-class FoundRuns(Answer):
+class FoundRuns(Answer, frozen=True, kw_only=True):
     """A page of runs."""
 
     runs: list[RunOut] = []
     next_page_token: str | None = None
 
 
-class FoundExperiments(Answer):
+class FoundExperiments(Answer, frozen=True, kw_only=True):
     """A page of experiments."""
 
     experiments: list[ExperimentOut] = []
@@ -69,13 +71,23 @@ def search_experiments(project: Project, given: SearchExperiments) -> FoundExper
 def search_runs(project: Project, given: SearchRuns) -> FoundRuns:
     """Return a page of runs."""
     limit = RUNS_OF_A_PAGE if given.max_results is None else given.max_results
-    checks.check_results(limit, 0)
+    checks.check_results(limit)
+    where = filters.parse(given.filter or "", dialect="mlflow")
+    order = filters.parse_orders(given.order_by or [], filters.RUNS, mlflow=True)
     view = view_in(given.run_view_type)
     numbers = [checks.experiment_number(text) for text in given.experiment_ids or []]
     with project.ledger.read() as connection:
-        found = runs.list_runs(connection, limit=limit)
-        logged = logged_by(connection, [row.id for row in found])
-    return FoundRuns(runs=[run_out(row, logged) for row in found])
+        query = RunQuery(
+            where=where,
+            experiments=experiments.ids_of(connection, numbers),
+            view=view,
+            order=order,
+            limit=limit,
+            after=given.page_token or None,
+        )
+        page = ledger_search.search_runs(connection, query)
+        logged = logged_by(connection, [row.id for row in page.runs])
+    return FoundRuns(runs=[run_out(row, logged) for row in page.runs], next_page_token=page.cursor)
 
 
 ROUTES: tuple[AnyRoute, ...] = (

@@ -13,6 +13,7 @@ from mlwright.ledger.datasets import UsedDataset
 from mlwright.ledger.experiments import ExperimentRow
 from mlwright.ledger.logged_models import RunModel
 from mlwright.ledger.runs import RunRow
+from mlwright.ledger.search.runs import View
 from mlwright.server.mlflow import paths
 from mlwright.server.mlflow.values import Answer, Int64, Number, ms_out, number_out
 
@@ -26,7 +27,7 @@ STATUSES = {
 }
 _STATUS_WORDS = {ours: theirs for theirs, ours in STATUSES.items()}
 _STATUS_NUMBERS = dict(enumerate(STATUSES, start=1))
-VIEWS = {"ACTIVE_ONLY": "active", "DELETED_ONLY": "deleted", "ALL": "all"}
+VIEWS: dict[str, View] = {"ACTIVE_ONLY": "active", "DELETED_ONLY": "deleted", "ALL": "all"}
 _VIEW_NUMBERS = dict(enumerate(VIEWS, start=1))
 
 RUN_NAME = "mlflow.runName"
@@ -73,7 +74,7 @@ class TagOut(msgspec.Struct, frozen=True):
     value: str
 
 
-class ExperimentOut(Answer):
+class ExperimentOut(Answer, frozen=True, kw_only=True):
     """An experiment that is answered."""
 
     experiment_id: str
@@ -85,7 +86,7 @@ class ExperimentOut(Answer):
     tags: list[TagOut] = []
 
 
-class RunInfo(Answer):
+class RunInfo(Answer, frozen=True, kw_only=True):
     """What a run is, without what it logged."""
 
     run_id: str
@@ -100,7 +101,7 @@ class RunInfo(Answer):
     end_time: int | None = None
 
 
-class RunData(Answer):
+class RunData(Answer, frozen=True, kw_only=True):
     """What a run logged."""
 
     metrics: list[MetricOut] = []
@@ -108,7 +109,7 @@ class RunData(Answer):
     tags: list[TagOut] = []
 
 
-class DatasetOut(Answer):
+class DatasetOut(Answer, frozen=True, kw_only=True):
     """A dataset that is answered."""
 
     name: str
@@ -119,7 +120,7 @@ class DatasetOut(Answer):
     profile: str = ""
 
 
-class DatasetInputOut(Answer):
+class DatasetInputOut(Answer, frozen=True, kw_only=True):
     """A dataset as a run used it."""
 
     dataset: DatasetOut
@@ -139,14 +140,14 @@ class ModelOutput(msgspec.Struct, frozen=True):
     step: int = 0
 
 
-class RunInputs(Answer):
+class RunInputs(Answer, frozen=True, kw_only=True):
     """What a run used."""
 
     dataset_inputs: list[DatasetInputOut] = []
     model_inputs: list[ModelInput] = []
 
 
-class RunOutputs(Answer):
+class RunOutputs(Answer, frozen=True, kw_only=True):
     """What a run made."""
 
     model_outputs: list[ModelOutput] = []
@@ -187,10 +188,10 @@ def status_in(given: str | int) -> str:
     return STATUSES[word]
 
 
-def view_in(given: str | int | None, default: str = "active") -> str:
+def view_in(given: str | int | None) -> View:
     """Return mlwright's word of what is to be seen: active, deleted or all."""
     if given in (None, "", 0):
-        return default
+        return "active"
     word = _VIEW_NUMBERS.get(int(given), "") if str(given).isdecimal() else str(given)
     if word not in VIEWS:
         raise InvalidInput(f"Invalid view type '{given}'.", why=f"known: {', '.join(VIEWS)}")
