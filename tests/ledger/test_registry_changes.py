@@ -76,7 +76,7 @@ def test_descriptions_stages_cards_and_settings_keep_what_they_were(ledger: Ledg
         row = registry.find_version(connection, "churn", 2)
         assert row is not None
         assert (row.description, row.stage, row.card_digest) == ("the second", "Staging", "sha256:" + "1" * 64)
-        newest = registry_changes.changes(connection, "churn", what=["settings"])[0]
+        newest = registry_changes.changes(connection, "churn", version=0)[0]
     assert (newest.old, newest.reason, newest.actor) == ({}, "as agreed", "user:ada")
 
 

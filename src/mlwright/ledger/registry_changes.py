@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from mlwright.ledger.schema import aliases, model_tags, model_versions, models, registry_changes
 from mlwright.ledger.store import Transaction
 
-What = Literal["tag", "description", "stage", "status", "card", "name", "settings", "deletion"]
+#: What changes; of aliases only that they were removed, because each setting of one is kept in its own table.
+What = Literal["tag", "description", "stage", "status", "card", "name", "settings", "alias", "deletion"]
 
 #: The version under which changes and tags of the model itself are kept.
 WHOLE_MODEL = 0
@@ -113,7 +114,7 @@ def put_settings(tx: Transaction, model: str, settings: dict[str, Any], *, reaso
     _set(tx, (model, WHOLE_MODEL), "settings", settings, reason)
 
 
-def end_alias(tx: Transaction, model: str, alias: str) -> int | None:
+def end_alias(tx: Transaction, model: str, alias: str, *, reason: str = "") -> int | None:
     """Let an alias point at nothing from now on; return what it pointed at, None when it wasn't set.
 
     The row that says what it pointed at is history, and is closed.
@@ -123,6 +124,7 @@ def end_alias(tx: Transaction, model: str, alias: str) -> int | None:
     if before is None:
         return None
     tx.execute(sa.update(aliases).where(*present).values(to_at=tx.now))
+    record_change(tx, model, int(before), what="alias", key=alias, values=(before, None), reason=reason)
     return int(before)
 
 
@@ -150,16 +152,16 @@ def changes(
     model: str,
     *,
     version: int | None = None,
-    what: Sequence[str] | None = None,
+    since: datetime | None = None,
     until: datetime | None = None,
     limit: int = 10_000,
 ) -> list[ChangeRow]:
-    """Return the changes of a model and its versions (or of one), newest first, up to and with a moment."""
+    """Return the changes of a model and its versions (or of one), newest first: after `since`, up to and with `until`."""
     query = sa.select(registry_changes).where(registry_changes.c.model == model)
     if version is not None:
         query = query.where(registry_changes.c.version == version)
-    if what is not None:
-        query = query.where(registry_changes.c.what.in_(what))
+    if since is not None:
+        query = query.where(registry_changes.c.at > since)
     if until is not None:
         query = query.where(registry_changes.c.at <= until)
     number = _number()

@@ -22,6 +22,7 @@ from mlwright.registry.gate_kinds import (
     StaysRobust,
 )
 from mlwright.registry.gates import Evaluation, Verdict, evaluate_gates, verdicts_on
+from mlwright.registry.history import Entry, Then, delete_tag, describe, history, model_at, set_tag
 from mlwright.registry.promotions import Missing, Promotion, plan_promotion, promote, rollback
 from mlwright.registry.register import register_model
 from mlwright.registry.values import Column, ModelVersion, Signature
@@ -43,6 +44,7 @@ __all__ = [
     "BeatsBaseline",
     "BeatsChampion",
     "Column",
+    "Entry",
     "Environment",
     "Evaluation",
     "FunctionGate",
@@ -57,20 +59,25 @@ __all__ = [
     "Signature",
     "StaysFair",
     "StaysRobust",
+    "Then",
     "Verdict",
     "alias_history",
     "approvals",
     "approve",
     "declare_environments",
+    "delete_tag",
+    "describe",
     "environments",
     "evaluate_gates",
     "find",
     "get_model",
     "get_version",
+    "history",
     "load_evaluation",
     "load_model",
     "load_predictor",
     "load_profile",
+    "model_at",
     "models",
     "move_alias",
     "plan_promotion",
@@ -80,6 +87,7 @@ __all__ = [
     "remove_alias",
     "rollback",
     "set_alias",
+    "set_tag",
     "verdicts_on",
     "version_at",
     "versions",

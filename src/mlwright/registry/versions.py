@@ -123,7 +123,7 @@ def remove_alias(tx: Transaction, model: str, alias: str, *, reason: str = "") -
     the_model(tx.connection, model)
     check_open(tx.connection, model, alias)
     rows.claim_model(tx, model)
-    before = end_alias(tx, model, alias)
+    before = end_alias(tx, model, alias, reason=reason)
     if before is not None:
         assignments.end(tx, model, alias)
         facts = {"model": model, "alias": alias, "version": before, "reason": reason}
