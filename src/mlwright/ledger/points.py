@@ -111,12 +111,12 @@ def page(connection: sa.Connection, run_id: str, key: str, *, after: Cursor | No
     wanted = limit + (0 if after is None else after[2])
     found: list[Row] = []
     for begins_at, rows in _blocks_by_time(connection, _series_ids(connection, run_id, key), known[0]):
-        if len(found) >= wanted and begins_at > found[-1][1]:
-            break
+        if len(found) >= wanted:
+            found = sorted(found, key=_by_time)[:wanted]
+            if begins_at > found[-1][1]:
+                break
         found += [row for row in rows if (row[1], row[0]) >= known]
-        found.sort(key=_by_time)
-        del found[wanted:]
-    return _points(key, found[wanted - limit :])
+    return _points(key, sorted(found, key=_by_time)[wanted - limit : wanted])
 
 
 def cursor_after(points: list[Point], before: Cursor | None) -> Cursor:
