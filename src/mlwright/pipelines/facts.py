@@ -222,5 +222,5 @@ def _stored(values: tuple[StoredValue, ...]) -> list[steps.StoredOutput]:
 def ship_in(tx: Transaction, path: Path) -> None:
     """Bring a journal's records to the ledger in the transaction of the step's other facts."""
     opened = journals.header(path) if path.exists() else None
-    while opened is not None and shipping.ship_batch(tx, path, opened).count >= shipping.BATCH:
+    while opened is not None and shipping.ship_batch(tx, path, opened).is_full:
         pass
