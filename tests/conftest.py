@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,8 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget the caller's MLWRIGHT_* variables, and after each test the process's project."""
     for name in [name for name in os.environ if name.startswith("MLWRIGHT_")]:
         monkeypatch.delenv(name)
+    # Tests that are about what is captured ask for it; the others are not slowed down by git.
+    monkeypatch.setenv("MLWRIGHT_CAPTURE", "none")
     yield
     left = projects.use(None)
     if left is not None:
@@ -81,6 +85,22 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
     """A fresh ledger: once on SQLite, once on PostgreSQL."""
     with Ledger(ledger_url, durability="normal") as opened:
         yield opened
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """Measures nothing but the code: coverage's tracer is off until the test ends."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Let processes that tests start be interrupted, even where these tests run as a shell's background job."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")

@@ -354,7 +354,7 @@ def test_a_batch_without_rows_has_an_answer_without_rows(
 
 
 def test_a_request_of_fifty_rows_costs_less_than_three_milliseconds_beside_the_model(
-    project: Project, register: Register, send_to: SendTo
+    project: Project, register: Register, send_to: SendTo, untraced: None
 ) -> None:
     """CPU time of decoding, checking, routing, logging and answering 50 rows x 20 columns; the best of ten rounds."""
     numbers = [Column("x", "FP64"), *(Column(f"n{place}", "FP64", nullable=True) for place in range(15))]

@@ -66,6 +66,13 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         return self.arms[0]
 
     @property
+    def salt(self) -> str:
+        """What shuffles the units: in a rollout the pair of versions, so that a replay meets the same split again."""
+        if self.rollout_id is None:
+            return self.name
+        return f"{self.name}/{'/'.join(str(arm.version.version) for arm in self.arms)}"
+
+    @property
     def is_ready(self) -> bool:
         """Whether the stable arm can answer."""
         return bool(self.arms) and self.stable.predictor is not None
@@ -85,7 +92,7 @@ def assign(arms: Sequence[LoadedArm], units: Sequence[str], salt: str) -> np.nda
     Args:
         arms: Who shares the rows, the stable arm first.
         units: What stays together.
-        salt: What shuffles the units: the rollout, or the deployment outside one.
+        salt: What shuffles the units; see `Route.salt`.
     """
     if len(arms) == 1:
         return np.zeros(len(units), dtype=np.uint8)

@@ -103,7 +103,7 @@ class Gateway:
         rows = len(next(iter(columns.values())))
         units, ids = _units(route, columns, key, rows)
         features = {name: values for name, values in columns.items() if name in route.features}
-        arm = assign(route.arms, units, route.rollout_id or route.name)
+        arm = assign(route.arms, units, route.salt)
         scored = scoring.score(route, columns, arm) if rows else _nothing()
         return Payload(
             request=request.id or key,
