@@ -170,7 +170,12 @@ def test_a_cursor_that_is_none_is_refused(local: LocalClient) -> None:
         ("models.show", {"model": "dealy"}),
         ("models.version", {"model": "delay", "version": "9"}),
         ("models.version", {"model": "delay", "version": "staging"}),
+        ("models.aliases", {"model": "dealy"}),
         ("models.history", {"model": "dealy"}),
+        ("models.at", {"at": START, "model": "dealy"}),
+        ("models.environments", {"model": "dealy"}),
+        ("models.plan", {"model": "delay", "version": "1", "environment": "prd"}),
+        ("approvals.approve", {"model": "delay", "version": "1", "environment": "prod"}),
         ("deployments.show", {"deployment": "dealy"}),
         ("deployments.traffic", {"deployment": "dealy"}),
         ("deployments.rollback", {"deployment": "dealy"}),
@@ -195,15 +200,15 @@ def test_an_alias_is_set_with_its_actor_and_reason(local: LocalClient) -> None:
     local.project.clock.advance(datetime(2013, 4, 2, tzinfo=UTC))  # type: ignore[attr-defined]
     model = local.call("models.alias", model="delay", alias="prod", version=2, actor="user:eve", reason="better")
     assert model.aliases == {"prod": 2}
-    newest, oldest = local.call("models.history", model="delay").items
+    newest, oldest = local.call("models.aliases", model="delay").items
     assert (newest.version, newest.actor, newest.reason) == (2, "user:eve", "better")
     assert (oldest.version, oldest.to_at) == (1, newest.from_at)
-    assert [row.version for row in local.call("models.history", model="delay", at=START).items] == [1]
+    assert [row.version for row in local.call("models.aliases", model="delay", at=START).items] == [1]
 
 
 def test_the_project_acts_when_nobody_is_named(local: LocalClient) -> None:
     local.call("models.alias", model="delay", alias="canary", version=2)
-    assert local.call("models.history", model="delay", alias="canary").items[0].actor == "user:test"
+    assert local.call("models.aliases", model="delay", alias="canary").items[0].actor == "user:test"
 
 
 def test_a_running_rollout_is_aborted_and_only_once(local: LocalClient) -> None:

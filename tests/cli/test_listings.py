@@ -14,8 +14,10 @@ from filled import ALERT_ID, NASTY, RUN_ID
 from mlwright.api.alerts import Alert
 from mlwright.api.client import LocalClient
 from mlwright.api.deployments import Deployment
-from mlwright.api.models import AliasStretch, Model
+from mlwright.api.model_history import Change
+from mlwright.api.models import Model
 from mlwright.api.monitors import MonitorState
+from mlwright.api.promotions import Environment
 from mlwright.api.runs import Run
 from mlwright.cli import output
 from mlwright.core.events import Event
@@ -27,7 +29,8 @@ LISTINGS: list[tuple[list[str], Any, str]] = [
     (["runs"], Run, RUN_ID[-8:]),
     (["runs", "ls", "--status", "failed"], Run, "failed"),
     (["models"], Model, "prod=1"),
-    (["models", "history", "delay"], AliasStretch, "first"),
+    (["models", "history", "delay"], Change, "first"),
+    (["models", "environments", "delay"], Environment, "staging"),
     (["deployments"], Deployment, "v1 90%, v2 10%"),
     (["monitors"], MonitorState, "log-loss"),
     (["alerts"], Alert, "critical"),
@@ -41,6 +44,7 @@ SHOWN: list[tuple[list[str], str]] = [
     (["models", "show", "delay/2"], "delay/2"),
     (["models", "show", "delay@prod"], "delay/1"),
     (["models", "show", "delay@latest"], "delay/2"),
+    (["models", "history", "delay", "--at", "2013-04-02"], "prod=1"),
     (["deployments", "show", "delay"], "rollout begins"),
     (["monitors", "show", "loss"], "2013-04-09"),
     (["alerts", "show", ALERT_ID[-8:]], "excess=0.1"),
@@ -96,7 +100,7 @@ def test_a_shortened_id_that_fits_nothing_is_not_found(command: Command, filled:
 def test_an_alias_is_set_and_its_past_can_be_asked(command: Command, filled: Project) -> None:
     assert command("models", "alias", "delay", "prod", "2", "--reason", "better").code == 0
     data = command("models", "history", "delay", "--at", "2013-04-01", "--json").data
-    assert [item["version"] for item in data["items"]] == [1]
+    assert data["item"]["aliases"] == {"prod": 1}
     assert command("models", "alias", "delay", "prod", "7").code == 4
 
 
@@ -113,7 +117,7 @@ def test_what_is_done_to_a_replayed_ledger_carries_the_replays_time(command: Com
 
         meta.put(tx, "clock", "2013-05-06T07:08:09+00:00")
     command("models", "alias", "delay", "later", "2")
-    assert "2013-05-06 07:08:09Z" in command("models", "history", "delay", "--alias", "later").out
+    assert "2013-05-06 07:08:09Z" in command("models", "history", "delay", "--key", "later").out
 
 
 def test_colours_are_for_terminals_without_no_color(monkeypatch: pytest.MonkeyPatch) -> None:

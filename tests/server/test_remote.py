@@ -22,7 +22,12 @@ READS: dict[str, dict[str, Any]] = {
     "models.list": {},
     "models.show": {"model": "delay"},
     "models.version": {"model": "delay", "version": "prod"},
-    "models.history": {"model": "delay", "at": START},
+    "models.aliases": {"model": "delay", "at": START},
+    "models.history": {"model": "delay", "until": START},
+    "models.at": {"model": "delay", "at": START},
+    "models.environments": {"model": "delay"},
+    "models.plan": {"model": "delay", "version": "2", "environment": "prod"},
+    "approvals.list": {"model": "delay"},
     "gates.list": {"model": "delay", "version": 2},
     "deployments.list": {},
     "deployments.show": {"deployment": "delay"},
@@ -79,7 +84,7 @@ def test_a_name_that_needs_escaping_arrives_whole(remote: RemoteClient) -> None:
 def test_who_acts_travels(remote: RemoteClient) -> None:
     remote.call("models.alias", model="delay", alias="far", version=1)
     remote.call("models.alias", model="delay", alias="near", version=1, actor="user:near")
-    actors = {row.alias: row.actor for row in remote.call("models.history", model="delay").items}
+    actors = {row.alias: row.actor for row in remote.call("models.aliases", model="delay").items}
     assert (actors["far"], actors["near"]) == ("user:far", "user:near")
 
 

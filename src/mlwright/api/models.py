@@ -128,8 +128,8 @@ class ShowVersion(Input, frozen=True, kw_only=True):
     version: str
 
 
-class ShowHistory(Input, frozen=True, kw_only=True):
-    """Which history.
+class ListAliases(Input, frozen=True, kw_only=True):
+    """Which aliases.
 
     Attributes:
         model: Name of the model.
@@ -190,7 +190,7 @@ def show_version(project: Project, given: ShowVersion) -> Version:
         return _version(repository.find_version(connection, found.model, found.version))
 
 
-def show_history(project: Project, given: ShowHistory) -> Page[AliasStretch]:
+def list_aliases(project: Project, given: ListAliases) -> Page[AliasStretch]:
     """Return what a model's aliases pointed at and when, newest first."""
     from mlwright.ledger import registry
 
@@ -256,13 +256,13 @@ ENDPOINTS = (
         function=show_version,
     ),
     Endpoint(
-        name="models.history",
+        name="models.aliases",
         method="GET",
-        path="/models/{model}/history",
+        path="/models/{model}/aliases",
         summary="Tell what a model's aliases pointed at, now or at any past moment.",
-        input=ShowHistory,
+        input=ListAliases,
         output=Page[AliasStretch],
-        function=show_history,
+        function=list_aliases,
     ),
     Endpoint(
         name="models.alias",

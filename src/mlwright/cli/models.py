@@ -1,8 +1,8 @@
-"""`mlwright models`: versions, aliases and their history."""
+"""`mlwright models`: versions, aliases, environments and their history."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
@@ -22,9 +22,12 @@ from mlwright.cli.output import (
 from mlwright.core.ids import short
 
 if TYPE_CHECKING:
+    from mlwright.api.model_history import ModelThen
     from mlwright.api.models import ModelDetail, Version
 
-app = App(name="models", help="Models: versions, aliases and their history. Alone: `models ls`.")
+app = App(name="models", help="Models: versions, aliases, environments and their history. Alone: `models ls`.")
+for _command in ("promote", "rollback", "environments", "approve", "refuse", "withdraw", "approvals"):
+    app.command(f"mlwright.cli.promotions:{_command}", name=_command)
 
 _COLUMNS: list[Column] = [
     ("MODEL", lambda model: model.name),
@@ -34,12 +37,14 @@ _COLUMNS: list[Column] = [
     ("ABOUT", lambda model: model.description),
 ]
 _HISTORY: list[Column] = [
-    ("ALIAS", lambda stretch: stretch.alias),
-    ("VERSION", lambda stretch: str(stretch.version)),
-    ("FROM", lambda stretch: moment(stretch.from_at)),
-    ("TO", lambda stretch: moment(stretch.to_at)),
-    ("BY", lambda stretch: stretch.actor),
-    ("WHY", lambda stretch: stretch.reason),
+    ("AT", lambda change: moment(change.at)),
+    ("WHAT", lambda change: change.what),
+    ("WHICH", lambda change: change.key),
+    ("VERSION", lambda change: str(change.version) if change.version else "-"),
+    ("FROM", lambda change: _value(change.old)),
+    ("TO", lambda change: _value(change.new)),
+    ("BY", lambda change: change.actor),
+    ("WHY", lambda change: change.reason),
 ]
 
 
@@ -100,20 +105,97 @@ def alias(model: str, alias: str, version: int, /, *, reason: str = "", options:
 
 
 @app.command
-def history(model: str, /, *, alias: str | None = None, at: str | None = None, options: Options = NONE) -> None:
-    """Tell what a model's aliases pointed at, and when.
+def history(model: str, /, *, key: str | None = None, at: str | None = None, options: Options = NONE) -> None:
+    """Tell what happened to a model, or how it stood at a past moment.
 
     Args:
-        model: Name of the model.
-        alias: Only of this alias.
-        at: Only what held at this moment, for example 2026-03-03.
+        model: Name of the model, or one version of it (name/3).
+        key: Only of this alias, environment, tag, gate or role.
+        at: How it stood then instead, for example 2026-03-03: what was in production?
     """
     from mlwright.core.clock import parse_time
 
-    moment_of = parse_time(at) if at else None
+    name, _, version = model.partition("/")
     with connected(options) as client:
-        page = client.call("models.history", model=model, alias=alias, at=moment_of)
-    print_items(page.items, _HISTORY, as_json=options.json)
+        if at is not None:
+            then = client.call("models.at", model=name, at=parse_time(at))
+        else:
+            wanted = int(version) if version.isdigit() else None
+            page = client.call("models.history", model=name, version=wanted, key=key)
+    if at is None:
+        print_items(page.items, _HISTORY, as_json=options.json)
+    elif options.json:
+        print_json(item=then)
+    else:
+        _print_then(then)
+
+
+@app.command
+def tag(model: str, key: str, value: str, /, *, reason: str = "", options: Options = NONE) -> None:
+    """Give a model or a version a tag.
+
+    Args:
+        model: Name, or a version: name/3, name@alias.
+        key: Name of the tag.
+        value: Its value.
+        reason: Why, for the history.
+    """
+    _say_about(model, "models.tag", {"key": key, "value": value, "reason": reason}, options)
+
+
+@app.command
+def untag(model: str, key: str, /, *, reason: str = "", options: Options = NONE) -> None:
+    """Take a tag from a model or a version.
+
+    Args:
+        model: Name, or a version: name/3, name@alias.
+        key: Name of the tag.
+        reason: Why, for the history.
+    """
+    _say_about(model, "models.untag", {"key": key, "reason": reason}, options)
+
+
+@app.command
+def describe(model: str, text: str, /, *, reason: str = "", options: Options = NONE) -> None:
+    """Say what a model or a version is about.
+
+    Args:
+        model: Name, or a version: name/3, name@alias.
+        text: The description.
+        reason: Why, for the history.
+    """
+    _say_about(model, "models.describe", {"text": text, "reason": reason}, options)
+
+
+def _say_about(ref: str, endpoint: str, said: dict[str, Any], options: Options) -> None:
+    name, mark, which = ref.partition("@") if "@" in ref else ref.partition("/")
+    with connected(options) as client:
+        found = client.call(endpoint, model=name, version=which if mark else None, **said)
+    if options.json:
+        print_json(item=found)
+    else:
+        say(f"{ref}: {found.description or 'no description'}; tags: {facts(found.tags) or 'none'}")
+
+
+def _print_then(then: ModelThen) -> None:
+    print_fields(
+        [
+            ("model", then.model),
+            ("at", moment(then.at)),
+            ("about", then.description),
+            ("environments", _aliases(then.environments)),
+            ("aliases", _aliases(then.aliases)),
+            ("tags", facts(then.tags)),
+        ]
+    )
+    if then.versions:
+        print_heading("Versions")
+        rows = [[str(row.version), moment(row.created_at), facts(row.tags), row.description] for row in then.versions]
+        print_table(rows, ["VERSION", "CREATED", "TAGS", "ABOUT"])
+
+
+def _value(value: Any) -> str:
+    return "-" if value is None else value if isinstance(value, str) else facts({"": value})[1:]
 
 
 def _print_model(detail: ModelDetail) -> None:
