@@ -23,10 +23,21 @@ _PUBLIC = {
     "errors": "mlwright.errors",
     "load_model": "mlwright.registry",
     "log_artifact": "mlwright.tracking",
+    "log_calibration": "mlwright.tracking",
+    "log_confusion_matrix": "mlwright.tracking",
+    "log_dataset": "mlwright.tracking",
+    "log_dict": "mlwright.tracking",
+    "log_figure": "mlwright.tracking",
+    "log_image": "mlwright.tracking",
     "log_metrics": "mlwright.tracking",
     "log_params": "mlwright.tracking",
+    "log_precision_recall": "mlwright.tracking",
+    "log_roc": "mlwright.tracking",
+    "log_table": "mlwright.tracking",
+    "log_text": "mlwright.tracking",
     "pipeline": "mlwright.pipelines",
     "register_model": "mlwright.registry",
+    "set_note": "mlwright.tracking",
     "set_tags": "mlwright.tracking",
     "start_run": "mlwright.tracking",
     "step": "mlwright.pipelines",
@@ -65,7 +76,18 @@ if TYPE_CHECKING:
     from mlwright.system import Trigger as Trigger
     from mlwright.tracking import current_run as current_run
     from mlwright.tracking import log_artifact as log_artifact
+    from mlwright.tracking import log_calibration as log_calibration
+    from mlwright.tracking import log_confusion_matrix as log_confusion_matrix
+    from mlwright.tracking import log_dataset as log_dataset
+    from mlwright.tracking import log_dict as log_dict
+    from mlwright.tracking import log_figure as log_figure
+    from mlwright.tracking import log_image as log_image
     from mlwright.tracking import log_metrics as log_metrics
     from mlwright.tracking import log_params as log_params
+    from mlwright.tracking import log_precision_recall as log_precision_recall
+    from mlwright.tracking import log_roc as log_roc
+    from mlwright.tracking import log_table as log_table
+    from mlwright.tracking import log_text as log_text
+    from mlwright.tracking import set_note as set_note
     from mlwright.tracking import set_tags as set_tags
     from mlwright.tracking import start_run as start_run

@@ -79,6 +79,11 @@ def current() -> Project:
         return _current
 
 
+def opened() -> Project | None:
+    """Return the process's project if it was set or opened already, without opening one."""
+    return _current
+
+
 def use(project: Project | None) -> Project | None:
     """Make a project the process's own (None forgets it); return the one before."""
     global _current

@@ -131,8 +131,12 @@ def _can_be_kept(value: Any) -> bool:
     """Tell whether databases can hold a value: some refuse NUL in texts, and UTC has a first and a last moment."""
     if isinstance(value, str):
         return "\x00" not in value
-    if isinstance(value, (list, dict)):
+    if isinstance(value, dict):
+        return all(map(_can_be_kept, value)) and all(map(_can_be_kept, value.values()))
+    if isinstance(value, list):
         return all(map(_can_be_kept, value))
+    if isinstance(value, msgspec.Struct):
+        return all(_can_be_kept(getattr(value, name)) for name in value.__struct_fields__)
     if isinstance(value, datetime):
         try:
             value.astimezone(UTC)

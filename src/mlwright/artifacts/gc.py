@@ -111,11 +111,11 @@ def reachable(store: ArtifactStore, connection: Connection) -> set[str]:
             continue
         found.add(digest)
         if digest not in leaves:
-            pending += _named_in(store, digest)
+            pending += named_in(store, digest)
     return found
 
 
-def _named_in(store: ArtifactStore, digest: str) -> list[str]:
+def named_in(store: ArtifactStore, digest: str) -> list[str]:
     """Return the digests that a blob names, if it is JSON."""
     try:
         path = store.path(digest)

@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         actor: Who acts, for example `user:alice`.
         durability: `full` survives a power cut at each commit, `normal` survives a killed process.
         executor: Name of the executor that runs steps.
+        capture: What is captured with the run of a script: `all`, `none`, or some of `code`, `environment`, `output`
+            and `system`, with commas between.
         roles: Role to the actors that have it: who may approve what. In the environment `reviewer=user:ada,user:bob`,
             further roles after a semicolon. Nobody proves who they are yet: this is order among people who trust each
             other, not protection.
@@ -55,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     durability: str
     executor: str
+    capture: str
     roles: dict[str, list[str]]
     sources: dict[str, str]
 

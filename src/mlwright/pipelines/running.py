@@ -23,7 +23,7 @@ from mlwright.pipelines.cache import Keys
 from mlwright.pipelines.definition import Pipeline, bind
 from mlwright.pipelines.engine import Engine
 from mlwright.pipelines.entry import MainPartReached, entry_of
-from mlwright.pipelines.environment import describe_environment
+from mlwright.core.environment import describe_environment
 from mlwright.pipelines.facts import LEASE_TTL_S, Recorder, ship_in
 from mlwright.pipelines.faults import Failure
 from mlwright.pipelines.jobs import Job, OnProgress, Progress

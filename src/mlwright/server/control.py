@@ -21,6 +21,7 @@ from mlwright.api.client import LocalClient
 from mlwright.api.endpoint import PREFIX, Endpoint
 from mlwright.api.table import ENDPOINTS
 from mlwright.errors import InvalidInput, InvalidUsage, MlwrightError, NotFound, PermissionDenied
+from mlwright.server import blobs
 
 MOST_BODY_BYTES = 64 * 1024 * 1024
 _PAGE_FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -46,6 +47,7 @@ def control_plane(client: LocalClient) -> Starlette:
         for endpoint in _longest_first(ENDPOINTS)
     ]
     routes += [
+        Route(f"{PREFIX}/blobs/{{digest}}", blobs.taking(client.project.store), methods=["PUT"]),
         Route(f"{PREFIX}/openapi.json", _constant(document, "application/json")),
         Route("/api/docs", _constant(documentation, "text/html; charset=utf-8")),
         Route("/healthz", _constant(b"ok\n", "text/plain; charset=utf-8")),

@@ -1,7 +1,10 @@
 """Tracking: what code logs about a run. It goes to a crash-safe journal and from there to the ledger, exactly once.
 
 `log.py` has the functions that code calls, `run.py` the run, `context.py` which run is meant, `journal.py` and
-`records.py` the file, `shipping.py` the way to the ledger, and `scripts.py` the runs of plain scripts.
+`records.py` the file, `scripts.py` the runs of plain scripts. A journal goes to a destination (`destinations.py`,
+`remote.py`) by `shipper.py` while its process lives and by `recovery.py` afterwards; `shipping.py` and `arrivals.py`
+write it to the ledger. `contents.py`, `datasets.py` and `evaluation.py` are what special values become, `capture.py`,
+`output.py` and `machine.py` what is kept without being asked for.
 """
 
 from __future__ import annotations
@@ -9,7 +12,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwright.tracking.context import current_project, current_run
-from mlwright.tracking.log import log_artifact, log_metrics, log_params, set_tags
+from mlwright.tracking.log import (
+    log_artifact,
+    log_calibration,
+    log_confusion_matrix,
+    log_dataset,
+    log_dict,
+    log_figure,
+    log_image,
+    log_metrics,
+    log_params,
+    log_precision_recall,
+    log_roc,
+    log_table,
+    log_text,
+    set_note,
+    set_tags,
+)
 from mlwright.tracking.run import Run
 from mlwright.tracking.scripts import start_run
 
@@ -23,9 +42,20 @@ __all__ = [
     "current_project",
     "current_run",
     "log_artifact",
+    "log_calibration",
+    "log_confusion_matrix",
+    "log_dataset",
+    "log_dict",
+    "log_figure",
+    "log_image",
     "log_metrics",
     "log_params",
+    "log_precision_recall",
+    "log_roc",
+    "log_table",
+    "log_text",
     "recover",
+    "set_note",
     "set_tags",
     "ship",
     "start_run",

@@ -30,7 +30,11 @@ def current_run() -> Run | None:
         >>> current_run() is None
         True
     """
-    return _bound.get() or _fallback
+    run = _bound.get() or _fallback
+    # A run may have been ended by another thread than the one that began it.
+    while run is not None and run.has_ended:
+        run = run.outer
+    return run
 
 
 def active_run() -> Run | None:
@@ -45,7 +49,7 @@ def active_run() -> Run | None:
         if _fallback is None:
             from mlwright.tracking.scripts import begin_implicit
 
-            set_fallback(begin_implicit())
+            return begin_implicit()
         return _fallback
 
 
@@ -76,6 +80,21 @@ def bound(run: Run) -> Iterator[Run]:
         _bound.reset(token)
         if before is None:
             set_fallback(None)
+
+
+def enter(run: Run) -> None:
+    """Make a run the current one of this thread, and of threads that it starts, until `leave`."""
+    _bound.set(run)
+    if _fallback is None:
+        set_fallback(run)
+
+
+def leave(run: Run) -> None:
+    """Make the run around a run the current one again."""
+    if _bound.get() is run:
+        _bound.set(run.outer)
+    if _fallback is run:
+        set_fallback(None)
 
 
 @contextmanager

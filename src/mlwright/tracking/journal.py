@@ -9,21 +9,25 @@ process (and what it forks), and is never reopened for writing.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import struct
 import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from mlwright.errors import IntegrityError, PermissionDenied, StorageFull, StoreUnavailable
+from mlwright.errors import Conflict, IntegrityError, InvalidInput, PermissionDenied, StorageFull, StoreUnavailable
+from mlwright.tracking import forking
 from mlwright.tracking.records import Opened, Record
 
 _FRAME = struct.Struct("<II")
 _MAX_FRAME_BYTES = 256 * 1024 * 1024
+#: A larger record is refused: a server takes no larger body, and what is that large is an artifact.
+MOST_RECORD_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 1024 * 1024
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
@@ -43,6 +47,22 @@ class Frame(NamedTuple):
     record: Record
 
 
+class Received(NamedTuple):
+    """A part of a journal that is somewhere else, as its client sent it.
+
+    Attributes:
+        data: Whole frames.
+        offset: Where they stand in the journal.
+    """
+
+    data: bytes
+    offset: int
+
+
+#: A journal on this machine, or the part of one that was sent.
+Source = Path | Received
+
+
 class Journal:
     """A journal open for writing. Safe to share between threads.
 
@@ -55,6 +75,8 @@ class Journal:
         self.path = path
         self.opened = opened
         self._lock = threading.Lock()
+        self._forked = False
+        forking.watch(self)
         with _faults(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -65,18 +87,26 @@ class Journal:
 
         Raises:
             StorageFull: The disk is full; nothing of the record was kept.
+            InvalidInput: The record is too large, or holds what can't be written.
+            Conflict: The run ended, and this is a process that was forked from it.
         """
-        payload = _encoder.encode(record)
-        frame = _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+        frame = frame_of(record)
         with self._lock, _faults(self.path):
-            start = os.fstat(self._file).st_size
+            if self._forked and os.fstat(self._file).st_nlink == 0:
+                raise _ended_elsewhere()
             written = 0
             try:
                 while written < len(frame):
                     written += os.write(self._file, frame[written:])
             except OSError:
-                os.ftruncate(self._file, start)
+                if written:
+                    os.ftruncate(self._file, os.fstat(self._file).st_size - written)
                 raise
+
+    def renew_after_fork(self) -> None:
+        """Forget who held the lock in the parent process."""
+        self._lock = threading.Lock()
+        self._forked = True
 
     def sync(self) -> None:
         """Force everything to the disk, so that it survives a power cut too."""
@@ -91,15 +121,14 @@ class Journal:
                 self._file = -1
 
 
-def read(path: Path, *, start: int = 0) -> Iterator[Frame]:
+def read(path: Source, *, start: int = 0) -> Iterator[Frame]:
     """Yield the whole records of a journal from an offset on; a torn tail ends it.
 
     Args:
-        path: The journal, which may still be written to.
+        path: The journal, which may still be written to; or the part of one that was sent.
         start: Offset of a frame's first byte.
     """
-    with path.open("rb") as file:
-        file.seek(start)
+    with _open(path, start) as file:
         buffer, base = b"", start
         while True:
             chunk = file.read(_READ_BYTES)
@@ -129,13 +158,66 @@ def header(path: Path) -> Opened | None:
     return None
 
 
-def _decode(payload: bytes, path: Path) -> Record:
+def frame_of(record: Record) -> bytes:
+    """Return a record as it stands in a journal.
+
+    Raises:
+        InvalidInput: It is too large, or holds what can't be written.
+    """
+    payload = _payload(record)
+    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def is_damaged(path: Path, end: int) -> bool:
+    """Tell whether what follows the last readable record is more than a write that a kill cut short."""
+    with path.open("rb") as file:
+        file.seek(end)
+        head = file.read(_FRAME.size)
+    if len(head) < _FRAME.size:
+        return False
+    size, _ = _FRAME.unpack(head)
+    return bool(end + _FRAME.size + size <= path.stat().st_size or size > _MAX_FRAME_BYTES)
+
+
+def _open(source: Source, start: int) -> BinaryIO:
+    if isinstance(source, Received):
+        return io.BytesIO(source.data[max(start - source.offset, 0) :])
+    file = source.open("rb")
+    file.seek(start)
+    return file
+
+
+def _payload(record: Record) -> bytes:
+    try:
+        payload = _encoder.encode(record)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise InvalidInput(
+            "a value that was logged can't be written.",
+            why=str(error),
+            fix="log texts that are valid Unicode, and whole numbers of at most 64 bits",
+        ) from error
+    if len(payload) > MOST_RECORD_BYTES:
+        raise InvalidInput(
+            f"what was logged is {len(payload)} bytes large; one call takes at most {MOST_RECORD_BYTES}.",
+            fix="log it as an artifact: log_dict or log_artifact",
+        )
+    return payload
+
+
+def _ended_elsewhere() -> Conflict:
+    return Conflict(
+        "the run has ended and can't be logged to from this process, which was forked from it.",
+        fix="wait for such processes before the run's block ends",
+    )
+
+
+def _decode(payload: bytes, path: Source) -> Record:
     try:
         record: Record = _decoder.decode(payload)
         return record
     except msgspec.MsgspecError as error:
         raise IntegrityError(
-            f"the journal {path} holds a record that this mlwright can't read.",
+            f"the journal {'sent' if isinstance(path, Received) else path} holds a record that can't be read.",
             why=str(error),
             fix="it was written by another version: ship it with that version",
         ) from error

@@ -16,12 +16,18 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
         experiment: The experiment that it belongs to; created when it doesn't exist.
         actor: Who started it.
         source: Where the code is from.
+        parent_id: The run that it is part of.
+        note: What people should know of it.
+        resumed: True when the run was there before and goes on.
     """
 
     name: str
     experiment: str
     actor: str
     source: dict[str, Any] = {}
+    parent_id: str | None = None
+    note: str = ""
+    resumed: bool = False
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="open"):
@@ -76,6 +82,32 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     at: datetime
 
 
+class Noted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="note"):
+    """One call of `set_note`."""
+
+    text: str
+
+
+class Captured(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="captured"):
+    """What was found out about the code and the Python environment of a run."""
+
+    source: dict[str, Any]
+    environment_digest: str | None = None
+
+
+class Used(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="dataset"):
+    """One call of `log_dataset`; see `mlwright.ledger.datasets.Dataset` for the fields that it shares."""
+
+    name: str
+    digest: str
+    source_type: str = ""
+    source: str = ""
+    schema: str = ""
+    profile: str = ""
+    context: str = ""
+    tags: dict[str, str] = {}
+
+
 class Closed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="close"):
     """The last record of a plain script's journal: how the run ended."""
 
@@ -85,4 +117,4 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="c
     error: dict[str, Any] | None = None
 
 
-Record = Opened | Points | Params | Tags | Artifact | Closed
+Record = Opened | Points | Params | Tags | Artifact | Noted | Captured | Used | Closed

@@ -1,136 +1,262 @@
-"""Runs of plain scripts: begun by `start_run` or by the first `log_*`, shipped to the ledger in the background."""
+"""Runs of plain scripts: begun by `start_run` or by the first `log_*`, shipped in the background."""
 
 from __future__ import annotations
 
 import atexit
+import logging
+import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import msgspec
 
 from mlwright.core.ids import new_id, short
-from mlwright.errors import Transient
+from mlwright.core.settings import Settings
+from mlwright.errors import InvalidUsage, MlwrightError, NotFound, Transient
 from mlwright.ledger.runs import DEFAULT_EXPERIMENT
-from mlwright.tracking import context
+from mlwright.tracking import checking, context, output
 from mlwright.tracking.journal import Journal
 from mlwright.tracking.records import Closed, NewRun, Opened
 from mlwright.tracking.run import Run
+from mlwright.tracking.shipper import shipper
 
 if TYPE_CHECKING:
+    from mlwright.ledger.resuming import Resumable
     from mlwright.project import Project
+    from mlwright.tracking.destinations import Destination
 
-SHIP_EVERY_S = 1.0
+_log = logging.getLogger("mlwright.tracking")
+_open: list[ScriptRun] = []
+_lock = threading.Lock()
 
 
-@contextmanager
 def start_run(
-    name: str | None = None, experiment: str = DEFAULT_EXPERIMENT, *, project: Project | None = None
-) -> Iterator[Run]:
-    """Run a block as a run: what it logs is the run's, and how it ends is the run's status.
+    name: str | None = None,
+    experiment: str = DEFAULT_EXPERIMENT,
+    *,
+    resume: bool | Literal["allow"] | str = False,
+    tags: Mapping[str, str] | None = None,
+    note: str = "",
+    project: Project | None = None,
+) -> ScriptRun:
+    """Begin a run, or go on with one. Its end is that of its `with` block; without one, `end()` or the process's.
+
+    Inside another run it is a part of that one (`parent_id`).
 
     Args:
         name: What people call the run; made from the script's name when not given.
-        experiment: The experiment that it belongs to.
-        project: Where it is recorded; the process's project by default.
+        experiment: The experiment that it belongs to; a path like `vision/defects/resnet`.
+        resume: True goes on with the newest run of this name in this experiment: its id, and each metric's steps, go
+            on. "allow" does so if there is one. Any other text is the id of the run to go on with.
+        tags: Set at once.
+        note: What people should know of it.
+        project: Where it is recorded; by default the server that `MLWRIGHT_SERVER` names, else the process's project.
+
+    Raises:
+        NotFound: There is no run to go on with.
 
     Example:
         >>> with start_run("baseline") as run:  # doctest: +SKIP
         ...     run.log_metrics({"auc": 0.74})
     """
-    script = _ScriptRun(name, experiment, project)
-    try:
-        with context.bound(script.run):
-            yield script.run
-    except (KeyboardInterrupt, GeneratorExit):
-        script.end("cancelled", None)
-        raise
-    except BaseException as error:
-        script.end("failed", error)
-        raise
-    script.end("succeeded", None)
+    for text, noun in ((name, "run"), (experiment, "experiment")):
+        if text is not None:
+            checking.name_of(text, noun)
+    destination = _destination(project)
+    found = _resumable(destination, name, experiment, resume) if resume else None
+    script = NewRun(
+        name=found.name if found else name or "",
+        experiment=found.experiment if found else experiment,
+        actor=destination.settings.actor,
+        note=checking.text_of("note", note),
+        resumed=found is not None,
+    )
+    run = ScriptRun(destination, script, found)
+    if tags:
+        run.set_tags(tags)
+    return run
 
 
 def begin_implicit() -> Run:
     """Begin the run of a script that logs without having said `start_run`; it ends with the process."""
-    script = _ScriptRun(None, DEFAULT_EXPERIMENT, None)
-    atexit.register(_end_with_process, script)
-    return script.run
+    return start_run()
 
 
-class _ScriptRun:
-    """A script's run and the thread that ships its journal."""
+class ScriptRun(Run):
+    """The run of a plain script; made by `start_run`.
 
-    def __init__(self, name: str | None, experiment: str, project: Project | None) -> None:
-        from mlwright import project as projects
+    Args:
+        destination: Where it is recorded.
+        new: What is known of it.
+        found: The run that it goes on with.
+    """
+
+    def __init__(self, destination: Destination, new: NewRun, found: Resumable | None = None) -> None:
         from mlwright.ledger.leases import this_process
-        from mlwright.tracking import shipping
 
-        self._project = project or projects.current()
-        shipping.recover(self._project)
+        self.destination = destination
         entry = _script()
-        run_id, journal_id, clock = new_id(), new_id(), self._project.clock
-        name = name or f"{Path(entry).stem or 'session'}-{short(run_id)}"
-        new = NewRun(name=name, experiment=experiment, actor=self._project.actor, source={"entry": entry})
-        opened = Opened(journal_id=journal_id, run_id=run_id, owner=this_process(), at=clock.now(), run=new)
-        self._path = journals_folder(self._project) / f"{journal_id}.journal"
-        journal = Journal(self._path, opened)
-        self.run = Run(
-            run_id, open_journal=lambda: journal, open_store=lambda: self._project.store, name=name, clock=clock
+        outer = context.current_run()
+        run_id, journal_id = found.run_id if found else new_id(), new_id()
+        new = msgspec.structs.replace(
+            new,
+            name=new.name or f"{Path(entry).stem or 'session'}-{short(run_id)}",
+            source={"entry": entry},
+            parent_id=None if outer is None or outer.id == run_id else outer.id,
         )
+        self._opened = Opened(
+            journal_id=journal_id, run_id=run_id, owner=this_process(), at=destination.clock.now(), run=new
+        )
+        self._path = destination.settings.home / "journals" / f"{journal_id}.journal"
+        journal = Journal(self._path, self._opened)
+        super().__init__(
+            run_id,
+            open_journal=lambda: journal,
+            open_store=destination.store,
+            name=new.name,
+            clock=destination.clock,
+            next_steps=found.steps if found else None,
+        )
+        self.outer = outer
+        self.experiment = new.experiment
+        self._process = os.getpid()
         self._started = time.monotonic()
-        self._ended = threading.Event()
-        self._ship()
-        self._shipper = threading.Thread(target=self._ship_always, name="mlwright-ship", daemon=True)
-        self._shipper.start()
+        self._shipping = threading.Lock()
+        self._shipped = 0
+        self._over = False
+        self._stops = _captures(self, destination.settings, self._path)
+        context.enter(self)
+        with _lock:
+            _open.append(self)
+        shipper.add(self)
 
-    def end(self, status: str, error: BaseException | None) -> None:
-        """Write how the run ended, and ship what is left; what can't be shipped now is shipped at the next start."""
-        if self._ended.is_set():
-            return
-        self._ended.set()
-        self._shipper.join()
-        self.run.close(
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end(*_ending(error))
+
+    def end(
+        self, status: Literal["succeeded", "failed", "cancelled"] = "succeeded", error: BaseException | None = None
+    ) -> None:
+        """End the run and ship what is left; what can't be shipped now is shipped at the next start.
+
+        Ending it again, or in a process that was forked from its own, does nothing.
+
+        Args:
+            status: How it went.
+            error: What it failed with.
+        """
+        with _lock:
+            if self._over or os.getpid() != self._process:
+                return
+            self._over = True
+            if self in _open:
+                _open.remove(self)
+        shipper.remove(self)
+        context.leave(self)
+        for stop in reversed(self._stops):
+            stop()
+        self.close(
             Closed(
                 status=status,
                 error=None if error is None else _described(error),
-                at=self._project.clock.now(),
+                at=self.clock.now(),
                 duration_s=time.monotonic() - self._started,
             )
         )
-        self._ship()
+        self._ship_the_rest()
 
-    def _ship_always(self) -> None:
-        while not self._ended.wait(SHIP_EVERY_S):
-            self._ship()
+    def ship(self) -> None:
+        """Ship what is new.
 
-    def _ship(self) -> None:
-        from mlwright.tracking import shipping
+        Raises:
+            Transient: The destination is out of reach; the journal keeps everything.
+        """
+        with self._shipping:
+            if self._path.exists():
+                shipped = self.destination.ship(self._path, self._opened, since=self._shipped)
+                self._shipped = shipped.position
+                if shipped.closed:
+                    self._path.unlink(missing_ok=True)
+                    output.file_beside(self._path).unlink(missing_ok=True)
+
+    def _ship_the_rest(self) -> None:
+        from mlwright.tracking import recovery
 
         try:
-            shipping.ship(self._project, self._path)
-        except Transient:
-            # The journal keeps everything: the next round, or the next start, ships it.
-            return
+            self.ship()
+            shipper.recover(self.destination)
+        except Transient as error:
+            _log.warning(
+                "run %s is kept in %s until it can be shipped: by the next start, or mlwright sync\n%s",
+                short(self.id),
+                self._path,
+                error,
+            )
+        except MlwrightError as error:
+            if self._path.exists():
+                recovery.refuse(self._path, error)
 
 
-def journals_folder(project: Project) -> Path:
-    """Return where the journals of plain scripts are."""
-    return project.settings.home / "journals"
+def _destination(project: Project | None) -> Destination:
+    from mlwright.tracking.destinations import destination
+
+    outer = context.current_run()
+    if project is None and outer is not None:
+        if isinstance(outer, ScriptRun):
+            return outer.destination
+        if outer.project_source is not None:
+            project = context.current_project()
+    return destination(project)
 
 
-def _end_with_process(script: _ScriptRun) -> None:
-    context.set_fallback(None)
+def _resumable(destination: Destination, name: str | None, experiment: str, resume: bool | str) -> Resumable | None:
+    by_name = resume is True or resume == "allow"
+    if by_name and name is None:
+        raise InvalidUsage("which run is to be resumed?", fix="start_run('its name', resume=True)")
+    # What a killed process left has to be there, for the steps to go on after it.
+    shipper.recover(destination, again=True)
+    if by_name:
+        found = destination.find(name=name or "", experiment=experiment)
+    else:
+        found = destination.find(run_id=str(resume))
+    if found is None and resume != "allow":
+        what = f"run '{name}' of the experiment '{experiment}'" if by_name else f"run '{resume}'"
+        raise NotFound(f"there is no {what} to resume.", fix='resume="allow" begins one when there is none')
+    return found
+
+
+def _captures(run: ScriptRun, settings: Settings, journal: Path) -> list[Any]:
+    """Begin what is captured with a run; return what ends it."""
+    from mlwright.tracking import capture
+
+    return capture.begin(run, settings, journal)
+
+
+def _end_with_process() -> None:
     # The interpreter keeps the exception that ended the main program.
     error = getattr(sys, "last_value", None)
-    if error is None:
-        script.end("succeeded", None)
-    elif isinstance(error, KeyboardInterrupt):
-        script.end("cancelled", None)
-    else:
-        script.end("failed", error)
+    while _open:
+        _open[-1].end(*_ending(error))
+
+
+atexit.register(_end_with_process)
+
+
+def _ending(error: BaseException | None) -> tuple[Literal["succeeded", "failed", "cancelled"], BaseException | None]:
+    if error is None or (isinstance(error, SystemExit) and not error.code):
+        return "succeeded", None
+    if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+        return "cancelled", None
+    return "failed", error
 
 
 def _described(error: BaseException) -> dict[str, Any]:

@@ -7,7 +7,6 @@ besides.
 
 from __future__ import annotations
 
-import time
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,17 @@ from typing import Any
 import msgspec
 
 from mlwright.ledger import artifacts as artifact_rows
-from mlwright.ledger import curves, runs, tracked
-from mlwright.ledger.leases import is_gone
+from mlwright.ledger import curves, tracked
+from mlwright.ledger.schema.types import to_microseconds
 from mlwright.ledger.store import Transaction
 from mlwright.project import Project
+from mlwright.tracking import arrivals
 from mlwright.tracking import journal as journals
-from mlwright.tracking.records import Artifact, Closed, NewRun, Opened, Params, Points, Tags
-from mlwright.tracking.scripts import journals_folder
+from mlwright.tracking.records import Artifact, Closed, Opened, Params, Points, Record, Tags
 
-BATCH = 5_000
-STALE_S = 60.0
+#: A batch ends with so many records, or with the record that brings it to so many points.
+BATCH = 10_000
+MOST_ROWS = 50_000
 
 
 def ship(project: Project, path: Path) -> int:
@@ -52,7 +52,7 @@ def ship(project: Project, path: Path) -> int:
         total += batch.count
         if batch.closed:
             path.unlink(missing_ok=True)
-        if batch.closed or batch.count < BATCH:
+        if batch.closed or not batch.is_full:
             return total
 
 
@@ -62,33 +62,21 @@ def recover(project: Project) -> int:
     Returns:
         How many journals there were.
     """
-    found = 0
-    for path in sorted(journals_folder(project).glob("*.journal")):
-        try:
-            opened = journals.header(path)
-            if opened is None:
-                # Its writer died in the first write; one that is alive would have finished it by now.
-                _remove_stale(path)
-                continue
-            if not is_gone(opened.owner):
-                continue
-            ship(project, path)
-            _close_lost(project, path, opened)
-        except FileNotFoundError:
-            # Another process recovers too, and was faster.
-            continue
-        found += 1
-    return found
+    from mlwright.tracking import recovery
+    from mlwright.tracking.destinations import LedgerDestination
+
+    return recovery.recover(LedgerDestination(project)).journals
 
 
 class _Batch(msgspec.Struct):
     """What one batch of records brings to the ledger."""
 
     end: int
-    points: list[curves.Point] = []
+    rows: list[tuple[str, int, float, int]] = []
     params: dict[str, Any] = {}
     tags: dict[str, str] = {}
     artifacts: dict[str, tracked.RunArtifact] = {}
+    others: list[Record] = []
     closing: Closed | None = None
     count: int = 0
 
@@ -96,22 +84,29 @@ class _Batch(msgspec.Struct):
     def closed(self) -> bool:
         return self.closing is not None
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the journal may have more."""
+        return self.count >= BATCH or len(self.rows) >= MOST_ROWS
 
-def ship_batch(tx: Transaction, path: Path, opened: Opened) -> _Batch:
-    """Bring the next records of a journal to the ledger in a transaction that the caller commits."""
-    if opened.run is not None:
-        _create_run(tx, opened, opened.run)
-    row = tracked.read_journal(tx.connection, opened.journal_id)
+
+def ship_batch(tx: Transaction, path: journals.Source, opened: Opened, *, since: int = 0) -> _Batch:
+    """Bring the next records of a journal to the ledger in a transaction that the caller commits.
+
+    Args:
+        tx: The caller's transaction.
+        path: The journal, or the part of it that a client sent.
+        opened: Its first record.
+        since: How far the caller knows it to be shipped.
+
+    Raises:
+        NotFound: Some of it was shipped, and the run isn't there any more.
+    """
+    row = arrivals.begin(tx, opened, since=since)
     batch = _read(path, opened, start=row.position if row else 0)
     if batch.count == 0 and row is not None:
         return batch
     _write(tx, opened, batch)
-    before = row.logged if row else {}
-    logged = {
-        "params": {**before.get("params", {}), **batch.params},
-        "tags": {**before.get("tags", {}), **batch.tags},
-        "artifacts": {**before.get("artifacts", {}), **batch.artifacts},
-    }
     tracked.write_journal(
         tx,
         tracked.JournalRow(
@@ -120,12 +115,23 @@ def ship_batch(tx: Transaction, path: Path, opened: Opened) -> _Batch:
             step=opened.step,
             position=batch.end,
             superseded=row.superseded if row else False,
-            logged={key: value for key, value in logged.items() if value},
+            logged=_logged(row, batch) if opened.step else {},
         ),
     )
     if opened.step and row is None:
         tracked.supersede_journals(tx, opened.run_id, opened.step, but=opened.journal_id)
     return batch
+
+
+def _logged(row: tracked.JournalRow | None, batch: _Batch) -> dict[str, Any]:
+    """Return what a step's journal has brought so far, for the runs that take the step's result from the cache."""
+    before = row.logged if row else {}
+    logged = {
+        "params": {**before.get("params", {}), **batch.params},
+        "tags": {**before.get("tags", {}), **batch.tags},
+        "artifacts": {**before.get("artifacts", {}), **batch.artifacts},
+    }
+    return {key: value for key, value in logged.items() if value}
 
 
 def repeat_for(tx: Transaction, journal_id: str, *, new_id: str, run_id: str, step: str) -> None:
@@ -144,16 +150,17 @@ def repeat_for(tx: Transaction, journal_id: str, *, new_id: str, run_id: str, st
     tracked.supersede_journals(tx, run_id, step, but=new_id)
 
 
-def _read(path: Path, opened: Opened, *, start: int) -> _Batch:
+def _read(path: journals.Source, opened: Opened, *, start: int) -> _Batch:
     batch = _Batch(end=start)
+    rows = batch.rows
     for frame in islice(journals.read(path, start=start), BATCH):
         record, batch.end = frame.record, frame.end
         batch.count += 1
         if isinstance(record, Points):
-            batch.points += [
-                curves.Point(key=key, step=step, value=value, at=record.at)
-                for key, (step, value) in record.values.items()
-            ]
+            at = to_microseconds(record.at)
+            rows += [(key, step, value, at) for key, (step, value) in record.values.items()]
+            if len(rows) >= MOST_ROWS:
+                break
         elif isinstance(record, Params):
             batch.params.update(record.values)
         elif isinstance(record, Tags):
@@ -163,58 +170,22 @@ def _read(path: Path, opened: Opened, *, start: int) -> _Batch:
         elif isinstance(record, Closed):
             batch.closing = record
             break
+        elif not isinstance(record, Opened):
+            batch.others.append(record)
     return batch
 
 
 def _write(tx: Transaction, opened: Opened, batch: _Batch) -> None:
     run_id = opened.run_id
-    curves.add_points(tx, run_id, batch.points, origin=opened.journal_id if opened.step else "")
+    curves.add_rows(tx, run_id, batch.rows, opened.journal_id if opened.step else "")
     tracked.put_params(tx, run_id, batch.params)
     tracked.put_tags(tx, run_id, batch.tags)
     for row in batch.artifacts.values():
         artifact_rows.record(tx, row.digest, "blob", row.size_bytes)
     tracked.put_artifacts(tx, run_id, list(batch.artifacts.values()))
+    arrivals.write(tx, run_id, batch.others)
     if batch.closing is not None:
-        _end_run(tx, run_id, batch.closing)
-
-
-def _create_run(tx: Transaction, opened: Opened, run: NewRun) -> None:
-    if tracked.read_journal(tx.connection, opened.journal_id) is not None:
-        return
-    new = runs.NewRun(
-        id=opened.run_id, experiment=run.experiment, name=run.name, kind="script", source=run.source or None
-    )
-    runs.create_run(tx, new)
-    tx.emit("run.started", f"run/{opened.run_id}", name=run.name, kind="script", experiment=run.experiment)
-
-
-def _end_run(tx: Transaction, run_id: str, closing: Closed) -> None:
-    if runs.end_run(tx, run_id, closing.status, error=closing.error, duration_s=closing.duration_s):
-        error = {} if closing.error is None else {"error": closing.error}
-        tx.emit(f"run.{closing.status}", f"run/{run_id}", kind="script", duration_s=closing.duration_s, **error)
-
-
-def _close_lost(project: Project, path: Path, opened: Opened) -> None:
-    if not path.exists():
-        return
-    lost = {"type": "ProcessDied", "what": "the script's process ended without closing its run (was it killed?)"}
-    with project.ledger.write(project.actor) as tx:
-        _end_run(tx, opened.run_id, Closed(status="failed", at=tx.now, duration_s=_lasted_s(opened, path), error=lost))
-    path.unlink(missing_ok=True)
-
-
-def _lasted_s(opened: Opened, path: Path) -> float:
-    """Return how long a killed script is known to have lived: from its start to its last record."""
-    # By the file's own times: the records carry the system's clock, which may be that of a replay.
-    stat = path.stat()
-    born = getattr(stat, "st_birthtime", opened.at.timestamp())
-    return max(stat.st_mtime - float(born), 0.0)
-
-
-def _remove_stale(path: Path) -> None:
-    age_s = time.time() - path.stat().st_mtime
-    if age_s > STALE_S:
-        path.unlink(missing_ok=True)
+        arrivals.end_run(tx, run_id, batch.closing)
 
 
 def _named(record: Artifact, step: str) -> tracked.RunArtifact:
