@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mlwright.core.ids import new_id
-from mlwright.ledger.schema import aliases, gate_results, model_versions, models
+from mlwright.ledger.schema import aliases, gate_results, model_versions, models, registry_changes
 from mlwright.ledger.store import Transaction
 
 
@@ -96,9 +96,19 @@ def claim_model(tx: Transaction, name: str) -> bool:
 
 
 def next_version(connection: sa.Connection, model: str) -> int:
-    """Return the number that the next version of a model gets; the model must be held (`claim_model`)."""
+    """Return the number that the next version of a model gets; the model must be held (`claim_model`).
+
+    The number of a version that was deleted is never given again while the model is there.
+    """
     newest = sa.select(sa.func.coalesce(sa.func.max(model_versions.c.version), 0))
-    return int(connection.execute(newest.where(model_versions.c.model == model)).scalar_one()) + 1
+    present = int(connection.execute(newest.where(model_versions.c.model == model)).scalar_one())
+    gone = (
+        sa.select(sa.func.coalesce(sa.func.max(registry_changes.c.version), 0))
+        .join_from(registry_changes, models, registry_changes.c.model == models.c.name)
+        .where(models.c.name == model, registry_changes.c.what == "deletion")
+        .where(registry_changes.c.at >= models.c.created_at)
+    )
+    return max(present, int(connection.execute(gone).scalar_one())) + 1
 
 
 def add_version(tx: Transaction, row: VersionRow) -> None:
