@@ -29,4 +29,12 @@ ROWS: tuple[Spec, ...] = (
         target="mlwright.adapters.traffic.gateway:GatewayTraffic",
         summary="Rows are shared among versions by mlwright's own gateway.",
     ),
+    Spec(
+        port="sweep",
+        name="optuna",
+        target="mlwright.adapters.sweep.optuna:OptunaAdviser",
+        extra="sweeps",
+        packages=("optuna",),
+        summary="Optuna chooses the parameters of a sweep's trials and stops those that aren't worth it.",
+    ),
 )

@@ -1,0 +1,1 @@
+"""What advises sweeps."""
