@@ -60,13 +60,13 @@ class DeleteExperimentTag(msgspec.Struct, frozen=True):
     key: Required
 
 
-class Created(Answer):
+class Created(Answer, frozen=True, kw_only=True):
     """Which experiment was made."""
 
     experiment_id: str
 
 
-class OneExperiment(Answer):
+class OneExperiment(Answer, frozen=True, kw_only=True):
     """An experiment."""
 
     experiment: ExperimentOut

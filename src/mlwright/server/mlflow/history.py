@@ -50,14 +50,14 @@ class GetInterval(msgspec.Struct, frozen=True):
     max_results: Int32 | None = None
 
 
-class History(Answer):
+class History(Answer, frozen=True, kw_only=True):
     """Points of a metric."""
 
     metrics: list[MetricOut] = []
     next_page_token: str | None = None
 
 
-class Bulk(Answer, omit_defaults=False):
+class Bulk(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """Points of a metric of several runs."""
 
     metrics: list[MetricOut]

@@ -68,7 +68,7 @@ class SearchDatasets(msgspec.Struct, frozen=True):
     experiment_ids: list[str] | None = None
 
 
-class Summary(Answer):
+class Summary(Answer, frozen=True, kw_only=True):
     """A dataset that runs of an experiment used."""
 
     experiment_id: str
@@ -77,7 +77,7 @@ class Summary(Answer):
     context: str | None = None
 
 
-class Summaries(Answer):
+class Summaries(Answer, frozen=True, kw_only=True):
     """Datasets that runs used."""
 
     dataset_summaries: list[Summary] = []

@@ -63,13 +63,13 @@ class WithRun(msgspec.Struct, frozen=True):
     run_id: Required
 
 
-class OneRun(Answer):
+class OneRun(Answer, frozen=True, kw_only=True):
     """A run."""
 
     run: RunOut
 
 
-class OneInfo(Answer):
+class OneInfo(Answer, frozen=True, kw_only=True):
     """What a run is."""
 
     run_info: RunInfo

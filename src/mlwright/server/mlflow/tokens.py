@@ -32,7 +32,7 @@ def offset_of(token: str | None) -> int:
     """Return the offset that a token stands for; without one, the beginning."""
     if not token:
         return 0
-    offset = unpack(token, dict[str, int]).get("offset", -1)
+    offset: int = unpack(token, dict[str, int]).get("offset", -1)
     if not 0 <= offset < 2**62:
         raise invalid("page_token", token, "it is no token of this search.")
     return offset

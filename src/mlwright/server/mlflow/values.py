@@ -41,7 +41,7 @@ class Nothing(msgspec.Struct, frozen=True):
     """An empty message."""
 
 
-class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message that is sent: fields that are at their defaults are left out of it."""
 
 
