@@ -136,7 +136,7 @@ RUNS = FieldTable(
             mlflow=("datasets", "dataset"),
             lists=True,
         ),
-        Entity("model", ("models", "model"), keys=("name", "version", "alias", "stage", "id")),
+        Entity("model", ("models", "model"), "any", keys=("name", "version", "alias", "stage", "id")),
     ),
     mlflow_words=("attributes", "attribute", "attr", "run"),
 )
