@@ -36,13 +36,16 @@ def all_routes() -> tuple[AnyRoute, ...]:
         logged_model_search,
         logged_models,
         logging,
+        model_versions,
+        registry,
+        registry_search,
         runs,
         search,
         uploads,
     )
 
     tracking = (about, experiments, runs, logging, history, inputs, search)
-    models = (artifacts, uploads, logged_models, logged_model_search)
+    models = (artifacts, uploads, logged_models, logged_model_search, registry, model_versions, registry_search)
     parts = (*tracking, *models)
     return tuple(route for part in parts for route in part.ROUTES)
 
