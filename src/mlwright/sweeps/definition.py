@@ -164,8 +164,8 @@ def sweep(
 ) -> SweepResult:
     """Look for good parameters: run an objective with many, each a trial, and learn from trial to trial.
 
-    Each trial is a run, a part of the sweep's. A sweep that was interrupted goes on when it is called again: trials that
-    ended are not run again, one that was running is.
+    Each trial is a run, a part of the sweep's. A sweep that was interrupted goes on when it is called again: trials
+    that ended are not run again, one that was running is.
 
     Args:
         objective: A function of the parameters, by their names, that returns a number, or a list of them. If its first

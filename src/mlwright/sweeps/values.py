@@ -45,7 +45,7 @@ class SweepOptions(TypedDict, total=False):
     """What `sweep` may be given besides its objective, its space and its name.
 
     Attributes:
-        trials: How many trials there are to be in all, those of earlier calls included; by default 50, or all of a grid.
+        trials: How many there are to be in all, those of earlier calls included; by default 50, or the whole grid.
         direction: "minimize", "maximize", or one of them for each value that the objective gives.
         sampler: "tpe", "random", "grid", "cmaes", "qmc", "nsga2", or a sampler of Optuna's.
         pruner: None, "median", "hyperband", "successive-halving", or a pruner of Optuna's.

@@ -94,11 +94,39 @@ class OptunaAdviser:
         with _quiet():
             if self._is_free_of_state:
                 self._study.sampler = _sampler(self._plan, _mixed(self._plan.seed, number))
+            sampler = self._study.sampler
             if params is not None:
-                self._study.enqueue_trial({name: _inner(self._plan.space[name], params[name]) for name in params})
+                known = {name: _inner(self._plan.space[name], value) for name, value in params.items()}
+                self._study.sampler = _Known(sampler, known, asks=not self._is_free_of_state)
             trial = self._study.ask(self._space)
+            self._study.sampler = sampler
         self._trials[number] = trial
         return trial.params
+
+
+class _Known(optuna.samplers.BaseSampler):
+    """Gives parameters that are known; still asks a sampler that keeps state, so that it takes the same steps."""
+
+    def __init__(self, sampler: Any, known: dict[str, Any], *, asks: bool) -> None:
+        self._sampler = sampler
+        self._known = known
+        self._asks = asks
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        return dict(self._sampler.infer_relative_search_space(study, trial)) if self._asks else {}
+
+    def sample_relative(self, study: Any, trial: Any, search_space: dict[str, Any]) -> dict[str, Any]:
+        found = self._sampler.sample_relative(study, trial, search_space) if self._asks else {}
+        return {name: self._known[name] for name in found}
+
+    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+        if self._asks:
+            self._sampler.sample_independent(study, trial, param_name, param_distribution)
+        return self._known[param_name]
+
+    def before_trial(self, study: Any, trial: Any) -> None:
+        if self._asks:
+            self._sampler.before_trial(study, trial)
 
 
 def _distribution(domain: Domain) -> Any:

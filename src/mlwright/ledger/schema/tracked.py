@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from mlwright.ledger.schema.types import Json, Moment, Real, counter_column, digest_column, id_column, metadata
+from mlwright.ledger.schema.types import Json, JsonOrNull, Moment, Real, counter_column, digest_column, id_column, metadata
 
 params = sa.Table(
     "params",
     metadata,
     sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", Json, nullable=False),
+    sa.Column("value", JsonOrNull, nullable=False),
     # What searches compare: the text that a person would type, cut to its first 250 characters, and the number it is.
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("number", sa.Double),

@@ -63,6 +63,14 @@ class Json(TypeDecorator[Any]):
         return None if value is None else msgspec.json.decode(value)
 
 
+class JsonOrNull(Json):
+    """Any JSON-able value in a column that is never empty: None is kept as JSON's null."""
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:
+        """Turn a value into JSON text."""
+        return msgspec.json.encode(value).decode()
+
+
 class Real(TypeDecorator[float]):
     """A double; NaN is kept as NULL, because SQLite can't store it. A column of this type is never NULL otherwise."""
 

@@ -1,0 +1,118 @@
+"""A sweep that is killed at random moments goes on with exactly the trials that are missing."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import objectives
+import pytest
+
+from mlwright.ledger import curves, runs, sweeps
+from mlwright.project import Project
+
+pytest.importorskip("optuna", reason="sweeps need the extra 'sweeps'")
+
+TRIALS = 40
+COUNTED = ("finished", "pruned")
+
+
+def start(folder: Path, parallel: int, pruner: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(Path(objectives.__file__)), str(TRIALS), str(parallel), pruner]
+    root = Path(__file__).parents[1]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root.parent / "src"), str(Path(__file__).parent)])}
+    return subprocess.Popen(command, cwd=folder, env=env)
+
+
+def killed_until_done(folder: Path, parallel: int, pruner: str, chance: random.Random) -> int:
+    """Run the sweep again and again, killing it after a moment; return how often it was killed."""
+    kills = 0
+    while True:
+        process = start(folder, parallel, pruner)
+        # The first kills come early, later ones later, so that it gets done in the end.
+        try:
+            code = process.wait(chance.uniform(0.8, 1.6) + 0.25 * kills)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+            continue
+        assert code == 0
+        return kills
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("parallel", "pruner"), [(1, ""), (2, "median")])
+def test_a_sweep_that_is_killed_at_random_loses_no_trial_and_counts_none_twice(
+    project_folder: Path, parallel: int, pruner: str
+) -> None:
+    kills = killed_until_done(project_folder, parallel, pruner, random.Random(parallel))
+    with Project.open(project_folder) as project, project.ledger.read() as connection:
+        sweep = sweeps.find_sweep(connection, "tuning")
+        assert sweep is not None
+        rows = sweeps.trials_of(connection, sweep.run_id)
+        parent = runs.find_run(connection, sweep.run_id)
+        counted = Counter(row.number for row in rows if row.outcome in COUNTED)
+        assert counted == Counter(range(TRIALS))
+        assert {row.outcome for row in rows} <= {*COUNTED, "lost"}
+        assert {row.status for row in rows} <= {"succeeded", "cancelled", "failed"}
+        for row in rows:
+            if row.outcome == "finished":
+                assert len(curves.history(connection, row.run_id, "loss")) == 3
+    assert parent.status == "succeeded"
+    assert kills >= 2
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_tries_the_same_parameters_as_one_that_was_not(project_folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "whole"
+    other.mkdir()
+    (other / "mlwright.toml").write_text('durability = "normal"\n')
+    assert start(other, 1, "").wait() == 0
+    killed_until_done(project_folder, 1, "", random.Random(11))
+    tried = []
+    for folder in (project_folder, other):
+        with Project.open(folder) as project, project.ledger.read() as connection:
+            sweep = sweeps.find_sweep(connection, "tuning")
+            assert sweep is not None
+            tried.append([row.params for row in sweeps.newest_of(sweeps.trials_of(connection, sweep.run_id))])
+    assert tried[0] == tried[1]
+
+
+@pytest.mark.slow
+def test_worker_processes_end_with_the_sweep_that_started_them(project_folder: Path) -> None:
+    process = start(project_folder, 2, "")
+    deadline = time.monotonic() + 20
+    while not children_of(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    workers = children_of(process.pid)
+    process.kill()
+    process.wait()
+    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert workers
+    assert not any(map(is_alive, workers))
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()] + [
+            int(text)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            if task.name != str(pid)
+            for text in (task / "children").read_text().split()
+        ]
+    except OSError:
+        return []
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
