@@ -21,15 +21,18 @@ SCRIPT_S = 240
 
 
 @pytest.fixture
-def served_project(project_folder: Path, ledger_url: str) -> Iterator[Project]:
-    """An open project: once on SQLite, once on PostgreSQL."""
-    with Project.open(project_folder, ledger=ledger_url) as opened:
+def served_project(request: pytest.FixtureRequest, project_folder: Path) -> Iterator[Project]:
+    """An open project on SQLite; on PostgreSQL for tests that are marked with `ON_BOTH`."""
+    settings = {}
+    if getattr(request, "param", "sqlite") == "postgresql":
+        settings["ledger"] = str(request.getfixturevalue("postgres_url"))
+    with Project.open(project_folder, **settings) as opened:
         yield opened
 
 
 @pytest.fixture
 def api(served_project: Project) -> Iterator[Speaker]:
-    """The API of a fresh project, on both databases."""
+    """The API of a fresh project."""
     app = MlflowApp(served_project)
     yield Speaker(app)
     app.close()

@@ -8,9 +8,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
+import pytest
 
 from mlwright.server.mlflow.app import MlflowApp
 
+#: Tests that are run on both databases; the others are on SQLite only.
+ON_BOTH = pytest.mark.parametrize(
+    "served_project", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
 PREFIX = "/api/2.0/mlflow"
 
 

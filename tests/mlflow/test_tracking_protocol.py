@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from mlflow_api import PREFIX, Speaker
+from mlflow_api import ON_BOTH, PREFIX, Speaker
 
 
 def test_a_new_ledger_has_the_default_experiment(api: Speaker) -> None:
@@ -15,6 +15,7 @@ def test_a_new_ledger_has_the_default_experiment(api: Speaker) -> None:
     assert found["artifact_location"] == "mlflow-artifacts:/0"
 
 
+@ON_BOTH
 def test_an_experiment_is_made_found_renamed_deleted_and_restored(api: Speaker) -> None:
     made = api.ok("experiments/create", {"name": "vision/defects", "tags": [{"key": "team", "value": "blue"}]})
     id_ = made["experiment_id"]
@@ -35,12 +36,14 @@ def test_an_experiment_is_made_found_renamed_deleted_and_restored(api: Speaker) 
     assert api.post("experiments/restore", {"experiment_id": id_}).error == "RESOURCE_DOES_NOT_EXIST"
 
 
+@ON_BOTH
 def test_a_name_is_taken_once(api: Speaker) -> None:
     api.ok("experiments/create", {"name": "same"})
     reply = api.post("experiments/create", {"name": "same"})
     assert (reply.status, reply.error) == (400, "RESOURCE_ALREADY_EXISTS")
 
 
+@ON_BOTH
 def test_experiments_have_tags(api: Speaker) -> None:
     api.ok("experiments/set-experiment-tag", {"experiment_id": "0", "key": "k", "value": "1"})
     api.ok("experiments/set-experiment-tag", {"experiment_id": "0", "key": "k", "value": "2"})
@@ -50,6 +53,7 @@ def test_experiments_have_tags(api: Speaker) -> None:
     assert (again.status, again.error) == (404, "RESOURCE_DOES_NOT_EXIST")
 
 
+@ON_BOTH
 def test_a_run_is_begun_with_what_the_client_says(api: Speaker) -> None:
     given = {
         "experiment_id": "0",
@@ -102,6 +106,7 @@ def test_a_run_is_renamed_by_its_field_and_by_its_tag(api: Speaker) -> None:
     assert {"key": "mlflow.runName", "value": "c"} in shown["data"]["tags"]
 
 
+@ON_BOTH
 def test_a_deleted_run_is_read_but_not_written(api: Speaker) -> None:
     run_id = api.run()
     api.ok("runs/delete", {"run_id": run_id})
@@ -138,6 +143,7 @@ def test_runs_that_do_not_exist_are_not_found(api: Speaker) -> None:
     assert api.get("metrics/get-history", run_id="nobody", metric_key="k").status == 404
 
 
+@ON_BOTH
 def test_numbers_that_are_none_travel_as_text_and_as_literals(api: Speaker) -> None:
     run_id = api.run()
     for step, value in enumerate(("NaN", "Infinity", "-Infinity")):
@@ -163,6 +169,7 @@ def test_a_metric_is_shown_by_its_last_step(api: Speaker) -> None:
     assert metric == {"key": "k", "value": 0.9, "timestamp": 7, "step": 9}
 
 
+@ON_BOTH
 def test_a_history_is_given_in_pages(api: Speaker) -> None:
     run_id = api.run()
     metrics = [{"key": "k", "value": n / 7, "timestamp": 1000 + n // 3, "step": n} for n in range(25)]
@@ -180,6 +187,7 @@ def test_a_history_is_given_in_pages(api: Speaker) -> None:
     assert token is None
 
 
+@ON_BOTH
 def test_histories_of_several_runs_are_given_at_once(api: Speaker) -> None:
     ids = [api.run(), api.run()]
     for index, run_id in enumerate(ids):
@@ -195,6 +203,7 @@ def test_histories_of_several_runs_are_given_at_once(api: Speaker) -> None:
     assert half.error == "INVALID_PARAMETER_VALUE"
 
 
+@ON_BOTH
 def test_a_param_never_changes(api: Speaker) -> None:
     run_id = api.run()
     api.ok("runs/log-parameter", {"run_id": run_id, "key": "lr", "value": "0.1"})
@@ -207,6 +216,7 @@ def test_a_param_never_changes(api: Speaker) -> None:
     assert api.shown(run_id)["data"]["params"] == [{"key": "lr", "value": "0.1"}]
 
 
+@ON_BOTH
 def test_a_batch_is_logged_whole_or_not_at_all(api: Speaker) -> None:
     run_id = api.run()
     batch = {
@@ -368,6 +378,7 @@ def test_sizes_of_pages_have_limits(api: Speaker) -> None:
         assert reply.error == "INVALID_PARAMETER_VALUE"
 
 
+@ON_BOTH
 def test_datasets_are_kept_once_and_shown_with_their_runs(api: Speaker) -> None:
     run_id = api.run()
     dataset = {"name": "d", "digest": "123", "source_type": "local", "source": "{}", "schema": "{}", "profile": "{}"}
@@ -397,6 +408,7 @@ def test_models_of_old_clients_are_noted_in_their_tag(api: Speaker) -> None:
         assert api.post("runs/log-model", {"run_id": run_id, "model_json": bad}).error == "INVALID_PARAMETER_VALUE"
 
 
+@ON_BOTH
 def test_tags_are_taken_off(api: Speaker) -> None:
     run_id = api.run(tags=[{"key": "mlflow.note.content", "value": "n"}, {"key": "k", "value": "v"}])
     for key in ("mlflow.note.content", "k"):
@@ -405,6 +417,7 @@ def test_tags_are_taken_off(api: Speaker) -> None:
     assert {tag["key"] for tag in api.shown(run_id)["data"]["tags"]} == {"mlflow.runName", "mlflow.user"}
 
 
+@ON_BOTH
 def test_runs_are_searched_sorted_and_paged(api: Speaker) -> None:
     ids = []
     for index in range(7):

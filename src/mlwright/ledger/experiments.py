@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from mlwright.core.ids import new_id
 from mlwright.errors import AlreadyExists, Conflict, NotFound, did_you_mean
 from mlwright.ledger.conflicts import insert_or_update
+from mlwright.ledger.driver import execute
 from mlwright.ledger.runs import DEFAULT_EXPERIMENT, ensure_experiment, next_number
 from mlwright.ledger.schema import experiment_tags, experiments, runs
 from mlwright.ledger.store import Transaction
@@ -89,8 +90,31 @@ def get_by_number(connection: sa.Connection, number: int) -> ExperimentRow:
     """
     found = _first(connection, experiments.c.number == number) if 0 <= number <= LAST_NUMBER else None
     if found is None:
-        raise NotFound(f"there is no experiment with the id '{number}'.")
+        raise _absent(number)
     return found
+
+
+class ExperimentState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new run has to know of its experiment; see `ExperimentRow`."""
+
+    id: str
+    number: int
+    name: str
+    location: str
+    is_deleted: bool
+
+
+def state_of(connection: sa.Connection, number: int) -> ExperimentState:
+    """Return what a new run has to know of its experiment, in one statement.
+
+    Raises:
+        NotFound: There is none of this number.
+    """
+    query = "SELECT id, number, name, location, deleted_at FROM experiments WHERE number = ?"
+    row = execute(connection, query, [number]).one_or_none() if 0 <= number <= LAST_NUMBER else None
+    if row is None:
+        raise _absent(number)
+    return ExperimentState(id=row[0], number=row[1], name=row[2], location=row[3], is_deleted=row[4] is not None)
 
 
 def get_by_name(connection: sa.Connection, name: str) -> ExperimentRow | None:
@@ -191,6 +215,10 @@ def delete_tag(tx: Transaction, experiment_id: str, key: str) -> None:
         query = sa.select(table.c.key).where(table.c.experiment_id == experiment_id)
         known = list(tx.execute(query).scalars())
         raise NotFound(f"the experiment has no tag '{key}'.", fix=did_you_mean(key, known) or None)
+
+
+def _absent(number: int) -> NotFound:
+    return NotFound(f"there is no experiment with the id '{number}'.")
 
 
 def _first(connection: sa.Connection, where: sa.ColumnElement[bool]) -> ExperimentRow | None:

@@ -7,6 +7,7 @@ event again. Handlers are therefore idempotent, or do their work in the transact
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,8 +37,14 @@ def append(
         "actor": actor,
         "data": data,
     }
-    seq = connection.execute(sa.insert(events).values(row).returning(events.c.seq)).scalar_one()
+    seq = connection.execute(_insert(), row).scalar_one()
     return Event(seq=seq, id=id_, type=type_, subject=subject, time=at, recorded_at=recorded_at, actor=actor, data=data)
+
+
+@cache
+def _insert() -> Any:
+    # Built once: to build a statement takes as long as to execute it.
+    return sa.insert(events).returning(events.c.seq)
 
 
 def read_events(

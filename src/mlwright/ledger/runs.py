@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -129,11 +130,52 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 def create_run(tx: Transaction, run: NewRun) -> None:
     """Insert a run, with its experiment when that is new; a run that is there already is left alone."""
+    insert_or_keep(tx, runs, [_columns(tx, run, ensure_experiment(tx, run.experiment))])
+
+
+def insert_run(tx: Transaction, run: NewRun, experiment_id: str) -> None:
+    """Insert a run that isn't there yet into an experiment that is."""
+    tx.execute(_insert(), _columns(tx, run, experiment_id))
+
+
+def new_row(tx: Transaction, run: NewRun, *, number: int, location: str) -> RunRow:
+    """Return what the ledger has of a run that was inserted just now, without reading it.
+
+    Args:
+        tx: The transaction that inserted it.
+        run: The run.
+        number: Its experiment's number.
+        location: Its experiment's location.
+    """
+    values = msgspec.structs.asdict(run) | {"actor": run.actor or tx.actor, "started_at": run.started_at or tx.now}
+    empty = ("error", "ended_at", "duration_s", "deleted_at", "forked_from", "forked_step")
+    unknown: dict[str, Any] = dict.fromkeys(empty)
+    return RunRow(
+        **values,
+        **unknown,
+        status="running",
+        created_at=tx.now,
+        experiment_number=number,
+        experiment_location=location,
+    )
+
+
+def _columns(tx: Transaction, run: NewRun, experiment_id: str) -> dict[str, Any]:
     row = msgspec.structs.asdict(run)
-    row["experiment_id"] = ensure_experiment(tx, row.pop("experiment"))
-    row |= {"status": "running", "actor": run.actor or tx.actor}
-    row |= {"created_at": tx.now, "started_at": run.started_at or tx.now}
-    insert_or_keep(tx, runs, [row])
+    del row["experiment"]
+    row |= {"experiment_id": experiment_id, "status": "running", "actor": run.actor or tx.actor}
+    return row | {"created_at": tx.now, "started_at": run.started_at or tx.now}
+
+
+@cache
+def _insert() -> sa.Insert:
+    # Statements that are executed often are built once: to build one takes as long as to execute it.
+    return sa.insert(runs)
+
+
+@cache
+def _by_id() -> sa.Select[Any]:
+    return _select().where(runs.c.id == sa.bindparam("run_id"))
 
 
 def ensure_experiment(tx: Transaction, name: str) -> str:
@@ -195,7 +237,7 @@ def get_run(connection: sa.Connection, run_id: str) -> RunRow:
     Raises:
         NotFound: There is none.
     """
-    row = connection.execute(_select().where(runs.c.id == run_id)).one_or_none()
+    row = connection.execute(_by_id(), {"run_id": run_id}).one_or_none()
     if row is None:
         raise NotFound(f"run '{run_id}' does not exist.", fix="mlwright runs")
     return _row(row)

@@ -8,7 +8,7 @@ import msgspec
 
 from mlwright.errors import Conflict, InvalidInput, NotFound
 from mlwright.ledger import Connection, Transaction, experiments
-from mlwright.ledger.experiments import ExperimentRow
+from mlwright.ledger.experiments import ExperimentRow, ExperimentState
 from mlwright.server.mlflow import checks
 from mlwright.server.mlflow.route import AnyRoute, Change, Route
 from mlwright.server.mlflow.shapes import ExperimentOut, Tag, experiment_out
@@ -77,16 +77,16 @@ def find(connection: Connection, experiment_id: str) -> ExperimentRow:
     return experiments.get_by_number(connection, checks.experiment_number(experiment_id))
 
 
-def find_active(connection: Connection, experiment_id: str) -> ExperimentRow:
+def find_active(connection: Connection, experiment_id: str) -> ExperimentState:
     """Return the experiment of MLflow's id, which must not be deleted."""
-    row = find(connection, experiment_id)
-    if row.deleted_at is not None:
+    state = experiments.state_of(connection, checks.experiment_number(experiment_id))
+    if state.is_deleted:
         raise InvalidInput(
             f"The experiment {experiment_id} must be in the 'active' state.",
             why="it is deleted",
             fix="restore it, or use another one",
         )
-    return row
+    return state
 
 
 def create(tx: Transaction, given: CreateExperiment) -> Created:

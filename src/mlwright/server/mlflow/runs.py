@@ -83,11 +83,16 @@ def active(tx: Transaction, run_id: str) -> RunState:
         InvalidInput: It is deleted.
     """
     state = run_log.state_of(tx.connection, run_id)
-    if state.is_deleted:
+    refuse_deleted(run_id, is_deleted=state.is_deleted)
+    return state
+
+
+def refuse_deleted(run_id: str, *, is_deleted: bool) -> None:
+    """Refuse to write a run that is in the bin."""
+    if is_deleted:
         raise InvalidInput(
             f"The run {run_id} must be in the 'active' state.", why="it is deleted", fix="restore it before writing it"
         )
-    return state
 
 
 def create(tx: Transaction, given: CreateRun) -> OneRun:
@@ -112,17 +117,17 @@ def create(tx: Transaction, given: CreateRun) -> OneRun:
         parent_id=_parent(tags),
         actor=f"user:{given.user_id}" if given.user_id else "",
     )
-    runs.create_run(tx, new)
+    runs.insert_run(tx, new, experiment.id)
     run_log.set_tags(tx, new.id, tags)
     tx.emit("run.started", f"run/{new.id}", name=name, kind=new.kind, experiment=experiment.name)
-    row = runs.get_run(tx.connection, new.id)
+    row = runs.new_row(tx, new, number=experiment.number, location=experiment.location)
     return OneRun(run=run_out(row, Logged(tags={new.id: tags})))
 
 
 def update(tx: Transaction, given: UpdateRun) -> OneInfo:
     """Change a run's status, end or name."""
-    active(tx, given.run_id)
     row = runs.get_run(tx.connection, given.run_id)
+    refuse_deleted(row.id, is_deleted=row.deleted_at is not None)
     values: dict[str, Any] = {}
     if given.status is not None:
         values["status"] = status_in(given.status)
