@@ -42,10 +42,20 @@ def all_routes() -> tuple[AnyRoute, ...]:
         runs,
         search,
         uploads,
+        webhooks,
     )
 
     tracking = (about, experiments, runs, logging, history, inputs, search)
-    models = (artifacts, uploads, logged_models, logged_model_search, registry, model_versions, registry_search)
+    models = (
+        artifacts,
+        uploads,
+        logged_models,
+        logged_model_search,
+        registry,
+        model_versions,
+        registry_search,
+        webhooks,
+    )
     parts = (*tracking, *models)
     return tuple(route for part in parts for route in part.ROUTES)
 
