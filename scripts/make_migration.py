@@ -16,10 +16,10 @@ from alembic.migration import MigrationContext
 
 from mlwright.ledger.migrate import MIGRATIONS
 from mlwright.ledger.schema import metadata
-from mlwright.ledger.schema.types import Json, Moment, Real
+from mlwright.ledger.schema.types import Json, JsonOrNull, Moment, Real
 
 TARGET = MIGRATIONS / "versions" / "0001_first.py"
-PLAIN = {Moment: "sa.BigInteger()", Json: "sa.Text()", Real: "sa.Double()"}
+PLAIN = {Moment: "sa.BigInteger()", Json: "sa.Text()", JsonOrNull: "sa.Text()", Real: "sa.Double()"}
 FRAME = '''"""The first schema. Written by scripts/make_migration.py."""
 
 import sqlalchemy as sa

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from mlwright.ledger.schema.types import Json, JsonOrNull, Moment, Real, counter_column, digest_column, id_column, metadata
+from mlwright.ledger.schema.types import (
+    Json,
+    JsonOrNull,
+    Moment,
+    Real,
+    counter_column,
+    digest_column,
+    id_column,
+    metadata,
+)
 
 params = sa.Table(
     "params",

@@ -66,6 +66,8 @@ class Json(TypeDecorator[Any]):
 class JsonOrNull(Json):
     """Any JSON-able value in a column that is never empty: None is kept as JSON's null."""
 
+    cache_ok = True
+
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:
         """Turn a value into JSON text."""
         return msgspec.json.encode(value).decode()
