@@ -11,7 +11,7 @@ import pytest
 from mlwright.api.client import LocalClient
 from mlwright.core.clock import ReplayClock
 from mlwright.core.ids import new_id
-from mlwright.ledger import curves, delivery, monitoring, registry, runs, steps, tracked
+from mlwright.ledger import curves, delivery, monitoring, registry, runs, steps, tracked, webhooks
 from mlwright.ledger import system as systems
 from mlwright.ledger.curves import Point
 from mlwright.ledger.delivery import Arm, LookRow, RolloutRow
@@ -54,6 +54,7 @@ def fill(project: Project) -> None:
         _deployments(tx)
         _monitors(tx)
         _systems(tx)
+        _webhooks(tx)
 
 
 def _runs(tx: Transaction) -> None:
@@ -185,3 +186,20 @@ def _systems(tx: Transaction) -> None:
     )
     systems.insert_firing(tx, firing)
     tx.emit("trigger.fired", "trigger/retrain", system="flights")
+
+
+def _webhooks(tx: Transaction) -> None:
+    row = webhooks.WebhookRow(
+        id=new_id(),
+        name="ci",
+        url="http://127.0.0.1:9/hook",
+        description=NASTY,
+        events=["model-version.*"],
+        has_secret=False,
+        active=False,
+        dialect="",
+        created_at=tx.now,
+        changed_at=tx.now,
+    )
+    webhooks.add_webhook(tx, row)
+    webhooks.add_delivery(tx, row.id, 1, next_at=tx.now)

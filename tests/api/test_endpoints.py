@@ -175,6 +175,7 @@ def test_a_cursor_that_is_none_is_refused(local: LocalClient) -> None:
         ("models.at", {"at": START, "model": "dealy"}),
         ("models.environments", {"model": "dealy"}),
         ("models.plan", {"model": "delay", "version": "1", "environment": "prd"}),
+        ("webhooks.show", {"webhook": "cii"}),
         ("approvals.approve", {"model": "delay", "version": "1", "environment": "prod"}),
         ("deployments.show", {"deployment": "dealy"}),
         ("deployments.traffic", {"deployment": "dealy"}),

@@ -19,6 +19,7 @@ from mlwright.api.models import Model
 from mlwright.api.monitors import MonitorState
 from mlwright.api.promotions import Environment
 from mlwright.api.runs import Run
+from mlwright.api.webhooks import Delivery, Webhook
 from mlwright.cli import output
 from mlwright.core.events import Event
 from mlwright.project import Project
@@ -35,6 +36,8 @@ LISTINGS: list[tuple[list[str], Any, str]] = [
     (["monitors"], MonitorState, "log-loss"),
     (["alerts"], Alert, "critical"),
     (["events"], Event, "gate.refused"),
+    (["webhooks"], Webhook, "model-version.*"),
+    (["webhooks", "deliveries", "ci"], Delivery, "waiting"),
     (["events", "--type", "run.failed", "--limit", "3"], Event, "2013-04-01 00:00:00Z"),
 ]
 SHOWN: list[tuple[list[str], str]] = [
@@ -46,6 +49,7 @@ SHOWN: list[tuple[list[str], str]] = [
     (["models", "show", "delay@latest"], "delay/2"),
     (["models", "history", "delay", "--at", "2013-04-02"], "prod=1"),
     (["deployments", "show", "delay"], "rollout begins"),
+    (["webhooks", "show", "ci"], "CloudEvents"),
     (["monitors", "show", "loss"], "2013-04-09"),
     (["alerts", "show", ALERT_ID[-8:]], "excess=0.1"),
 ]

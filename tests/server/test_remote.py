@@ -28,6 +28,9 @@ READS: dict[str, dict[str, Any]] = {
     "models.environments": {"model": "delay"},
     "models.plan": {"model": "delay", "version": "2", "environment": "prod"},
     "approvals.list": {"model": "delay"},
+    "webhooks.list": {},
+    "webhooks.show": {"webhook": "ci"},
+    "webhooks.deliveries": {"webhook": "ci"},
     "gates.list": {"model": "delay", "version": 2},
     "deployments.list": {},
     "deployments.show": {"deployment": "delay"},
@@ -44,6 +47,8 @@ READS: dict[str, dict[str, Any]] = {
     "systems.show": {"system": "flights"},
     "systems.firings": {"system": "flights"},
     "clock.show": {},
+    "journals.resumable": {"run": RUN_ID},
+    "blobs.missing": {"digests": ["sha256:" + "0" * 64]},
 }
 
 

@@ -21,6 +21,7 @@ from mlwright.api import (
     rollouts,
     runs,
     systems,
+    webhooks,
 )
 from mlwright.api.endpoint import Endpoint
 from mlwright.errors import NotFound, did_you_mean
@@ -32,6 +33,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *model_history.ENDPOINTS,
     *promotions.ENDPOINTS,
     *approvals.ENDPOINTS,
+    *webhooks.ENDPOINTS,
     *gates.ENDPOINTS,
     *deployments.ENDPOINTS,
     *rollouts.ENDPOINTS,

@@ -24,7 +24,9 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("run", "mlwright.cli.run:run", "Run a pipeline, or go on with one that was interrupted.", "Build"),
     Command("runs", "mlwright.cli.runs:app", "Runs: what was run and how it went.", "Build"),
-    Command("models", "mlwright.cli.models:app", "Models: versions, aliases and their history.", "Build"),
+    Command(
+        "models", "mlwright.cli.models:app", "Models: versions, environments, approvals and their history.", "Build"
+    ),
     Command("plan", "mlwright.cli.systems:plan", "Show what applying a system would change.", "Operate"),
     Command("apply", "mlwright.cli.systems:apply", "Make the ledger agree with a declared system.", "Operate"),
     Command("up", "mlwright.cli.up:up", "Serve API, gateway, controllers and page in one process.", "Operate"),
@@ -32,12 +34,14 @@ COMMANDS = (
     Command("monitors", "mlwright.cli.monitors:app", "Monitors: what is watched and how it stands.", "Operate"),
     Command("alerts", "mlwright.cli.alerts:app", "Alerts: what needs attention.", "Operate"),
     Command("events", "mlwright.cli.events:app", "Events: everything that happened, in order.", "Operate"),
+    Command("webhooks", "mlwright.cli.webhooks:app", "Webhooks: who is told of which events.", "Operate"),
     Command("demo", "mlwright.cli.demo:demo", "Watch a whole system train, serve, drift and retrain.", "House"),
     Command(
         "doctor", "mlwright.cli.doctor:doctor", "Check this machine and project, with a fix for each fault.", "House"
     ),
     Command("gc", "mlwright.cli.gc:gc", "Remove the artifacts that nothing refers to any more.", "House"),
     Command("integrations", "mlwright.cli.integrations:integrations", "List adapters and what they need.", "House"),
+    Command("sync", "mlwright.cli.sync:sync", "Ship what runs logged and could not be shipped yet.", "House"),
     Command("completion", "mlwright.cli.completion:completion", "Print shell completion.", "House"),
 )
 

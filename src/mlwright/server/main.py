@@ -26,6 +26,7 @@ from mlwright.ledger import leases
 from mlwright.server.control import control_plane
 from mlwright.server.dispatch import Dispatcher, is_loopback
 from mlwright.server.mlflow.app import MlflowApp
+from mlwright.server.posting import Posting
 from mlwright.server.turning import Replay, Turning
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ class Running:
             overrides["clock.advance"] = Replay(self._controllers, self._gateway.refresh).advance
         else:
             self._turning = Turning(project, self._controllers, self._gateway.refresh)
+        self._posting = Posting(project)
         control: Any = control_plane(LocalClient(project, overrides))
         self._serving = OipApp(self._gateway)
         self._mlflow = MlflowApp(project)
@@ -210,6 +212,7 @@ class Running:
         self._ended.set()
         if self._turning is not None and not self._turning.stop(DRAIN_S):
             _log.warning("a controller was still at work; the next start goes on with it")
+        self._posting.stop()
         self._controllers.close()
         self._serving.close()
         self._mlflow.close()
@@ -218,6 +221,7 @@ class Running:
     def _begin(self, url: str) -> None:
         if self._turning is not None:
             self._turning.start()
+        self._posting.start()
         self.answering.set()
         self._options.on_ready(url)
 
