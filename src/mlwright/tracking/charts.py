@@ -48,7 +48,7 @@ def curves(found: list[Curve], across: str, up: str, title: str, *, diagonal: bo
     shown = found[:12]
     below = 40 + _LINE * len(shown)
     plot = Plot(_unit(below, title=True))
-    plot.heading(f"{title}: {up} over {across}")
+    plot.heading(f"{up} over {across}")
     plot.axes(x_ticks=_SHARES, y_ticks=_SHARES)
     if diagonal:
         plot.line([(0.0, 0.0), (1.0, 1.0)], "soft dashed thin")
@@ -63,7 +63,7 @@ def curves(found: list[Curve], across: str, up: str, title: str, *, diagonal: bo
 def calibration(bins: list[dict[str, Any]]) -> str:
     """Draw how often what was given a probability came true, and below how many rows were given it."""
     upper = Plot(_unit(26, title=True))
-    upper.heading("share that came true over the probability that was given")
+    upper.heading("share that came true over probability")
     upper.axes(x_ticks=_SHARES, y_ticks=_SHARES)
     upper.line([(0.0, 0.0), (1.0, 1.0)], "soft dashed thin")
     upper.line([(part["mean"], part["share"]) for part in bins], "s0")
@@ -84,14 +84,14 @@ def confusion(names: list[str], counts: list[list[int]]) -> str:
     """Draw a confusion matrix: a row for each true class, a column for each predicted one, darker where rows agree."""
     count = len(names)
     named = count <= _NAMED
-    cell = max(44.0 if count <= 6 else 32.0, 1.0) if named else 600 / count
+    cell = max(56.0 if count <= 6 else 32.0, 1.0) if named else 600 / count
     left = 30 + (min(max(map(len, names)), 24) * _LETTER if named else 0)
     margins = Margins(top=22, right=18, bottom=46, left=left)
     width, height = left + 18 + cell * count, 68 + cell * count
     plot = Plot(
-        Frame(width=max(width, 240.0), height=height, x=(0.0, float(count)), y=(0.0, float(count)), margins=margins)
+        Frame(width=max(width, 330.0), height=height, x=(0.0, float(count)), y=(0.0, float(count)), margins=margins)
     )
-    plot.heading("true class (rows) and predicted class (columns)")
+    plot.heading("true class (rows), predicted class (columns)")
     for row, line in enumerate(counts):
         total = sum(line)
         for column, value in enumerate(line):

@@ -6,6 +6,7 @@ the others, with the reason in a file of its own: nothing that was logged is thr
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import time
 from collections.abc import Iterator
@@ -119,6 +120,18 @@ def take_again(folder: Path) -> int:
 
 
 def _ship_lost(destination: Destination, path: Path, opened: Opened) -> int:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            # Another process is at it.
+            raise FileNotFoundError(path) from None
+        if not path.exists():
+            raise FileNotFoundError(path)
+        return _ship_locked(destination, path, opened)
+
+
+def _ship_locked(destination: Destination, path: Path, opened: Opened) -> int:
     shipped = destination.ship(path, opened)
     count = shipped.records
     if not shipped.closed:

@@ -185,6 +185,7 @@ class ScriptRun(Run):
                 shipped = self.destination.ship(self._path, self._opened, since=self._shipped)
                 self._shipped = shipped.position
                 if shipped.closed:
+                    shipper.remove(self)
                     self._path.unlink(missing_ok=True)
                     output.file_beside(self._path).unlink(missing_ok=True)
 
@@ -195,6 +196,8 @@ class ScriptRun(Run):
             self.ship()
             shipper.recover(self.destination)
         except Transient as error:
+            # As long as the process lives, it tries on.
+            shipper.add(self)
             _log.warning(
                 "run %s is kept in %s until it can be shipped: by the next start, or mlwright sync\n%s",
                 short(self.id),
