@@ -107,14 +107,15 @@ def on_text(text: Text, found: Comparison, context: Context) -> Sql:
     long = plain in ("LIKE", "ILIKE") or any(len(value) >= COMPARED for value in values)
     column = text.full if long else text.short
     if plain == "LIKE":
-        inner = column.op("GLOB")(_glob(values[0])) if context.sqlite else column.like(_escaped(values[0]))
+        inner = column.bool_op("GLOB")(_glob(values[0])) if context.sqlite else column.like(_escaped(values[0]))
     elif plain == "ILIKE":
         # SQLite's LIKE ignores the case of ASCII letters.
-        inner = column.op("LIKE")(values[0]) if context.sqlite else column.ilike(_escaped(values[0]))
+        inner = column.bool_op("LIKE")(values[0]) if context.sqlite else column.ilike(_escaped(values[0]))
     elif plain == "IN":
         inner = column.in_(values)
     elif plain == "BETWEEN":
-        inner = bytewise(column, context).between(values[0], values[1])
+        compared = bytewise(column, context)
+        inner = (compared >= values[0]) & (compared <= values[1])
     else:
         inner = _COMPARE[plain](column if plain == "=" else bytewise(column, context), values[0])
     there = column.is_not(None)

@@ -112,6 +112,10 @@ class Source(msgspec.Struct, frozen=True):
     whole: bool = False
 
 
+#: A condition and the queries that give the runs that fit it.
+_Driver = tuple[Part, list[sa.Select[Any]]]
+
+
 class _Nested(sa.Join):
     """A join whose left side is read first, whatever the database thinks."""
 
@@ -137,8 +141,8 @@ def first_rows(connection: sa.Connection, plan: Plan, limit: int) -> Rows:
     """
     if not plan.context.sqlite:
         return _rows(connection, runs, plan, limit)
-    indexed = [(part, query) for part in plan.parts if (query := _indexed(part.said, plan.context)) is not None]
-    counts = [_count(connection, query, FEW) for _, query in indexed]
+    indexed = [(part, queries) for part in plan.parts if (queries := _indexed(part.said, plan.context))]
+    counts = [_count(connection, queries) for _, queries in indexed]
     fewest = counts.index(min(counts)) if counts else None
     if fewest is not None and counts[fewest] <= FEW:
         return _from(connection, plan, indexed[fewest], limit)
@@ -152,32 +156,41 @@ def first_rows(connection: sa.Connection, plan: Plan, limit: int) -> Rows:
     return _from(connection, plan, indexed[0], limit) if indexed else _rows(connection, runs, plan, limit)
 
 
-def _indexed(said: Expression, context: Context) -> sa.Select[Any] | None:
-    """Return the runs that fit a condition, each once, if an index finds them."""
+def _indexed(said: Expression, context: Context) -> list[sa.Select[Any]]:
+    """Return queries that together give the runs that fit a condition, from indexes; none if no index finds them."""
     if isinstance(said, Or):
-        queries = [_indexed(part, context) for part in said.parts]
-        if any(query is None for query in queries):
-            return None
-        each = sa.union(*(query for query in queries if query is not None)).subquery()
-        return sa.select(each.c.run_id)
+        found = [_indexed(part, context) for part in said.parts]
+        return [query for queries in found for query in queries] if all(found) else []
     if not isinstance(said, Comparison) or said.operator not in _BY_INDEX:
-        return None
+        return []
     field = said.field
     if field.entity == "metric":
-        return run_ids(said, context) if field.part in INDEXED_PARTS else None
+        return [run_ids(said, context)] if field.part in INDEXED_PARTS else []
     if field.entity in ("param", "tag"):
-        return run_ids(said, context)
+        return [run_ids(said, context)]
     if field.entity == "dataset":
-        return run_ids(said, context).distinct()
+        return [run_ids(said, context).distinct()]
     if field.entity == "attribute" and field.key in _INDEXED_ATTRIBUTES and said.operator in ("=", "IN"):
-        return sa.select(runs.c.id.label("run_id")).where(text_attribute(field).in_(said.values))
-    return None
+        return [sa.select(runs.c.id.label("run_id")).where(text_attribute(field).in_(said.values))]
+    return []
 
 
-def _count(connection: sa.Connection, query: sa.Select[Any], bound: int) -> int:
-    """Return how many rows a query has; more than `bound` are not counted."""
-    some = query.limit(bound + 1).subquery()
-    return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+def _count(connection: sa.Connection, queries: list[sa.Select[Any]]) -> int:
+    """Return how many rows queries have; counting stops after `FEW`."""
+    total = 0
+    for query in queries:
+        some = query.limit(FEW + 1 - total).subquery()
+        total += int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+        if total > FEW:
+            break
+    return total
+
+
+def _given(queries: list[sa.Select[Any]]) -> sa.Subquery:
+    """Return the runs that queries give, each once."""
+    if len(queries) == 1:
+        return queries[0].subquery("given")
+    return sa.select(sa.union(*queries).subquery().c.run_id).subquery("given")
 
 
 def _rows(connection: sa.Connection, base: sa.FromClause, plan: Plan, limit: int) -> Rows:
@@ -194,18 +207,18 @@ def _select(base: sa.FromClause, terms: list[Sorting], keys: list[Key]) -> sa.Se
     return sa.select(runs.c.id, *(key.expression for key in keys)).select_from(base)
 
 
-def _from(connection: sa.Connection, plan: Plan, driver: tuple[Part, sa.Select[Any]], limit: int) -> Rows:
+def _from(connection: sa.Connection, plan: Plan, driver: _Driver, limit: int) -> Rows:
     """Look at the runs that one index gives."""
-    part, query = driver
-    some = query.subquery("some")
-    return _rows(connection, _Nested(some, runs, runs.c.id == some.c.run_id), plan.without([part]), limit)
+    part, queries = driver
+    given = _given(queries)
+    return _rows(connection, _Nested(given, runs, runs.c.id == given.c.run_id), plan.without([part]), limit)
 
 
-def _meeting(connection: sa.Connection, plan: Plan, indexed: list[tuple[Part, sa.Select[Any]]], limit: int) -> Rows:
+def _meeting(connection: sa.Connection, plan: Plan, indexed: list[_Driver], limit: int) -> Rows:
     """Look at the runs that all indexes give."""
     met: set[str] | None = None
-    for _, query in indexed:
-        listed = connection.execute(sa.select(sa.func.json_group_array(query.subquery().c.run_id))).scalar_one()
+    for _, queries in indexed:
+        listed = connection.execute(sa.select(sa.func.json_group_array(_given(queries).c.run_id))).scalar_one()
         found = msgspec.json.decode(listed, type=list[str])
         met = set(found) if met is None else met.intersection(found)
         if not met:

@@ -1,0 +1,370 @@
+"""What a search of runs finds: the same as the expression evaluated by hand, on both databases, on any way to it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mlwright.core.filters import And, Comparison, Constant, Expression, Moment, Not, Or, Order, parse, parse_orders
+from mlwright.core.filters.fields import RUNS
+from mlwright.core.filters.literals import DAY_US, matches_like
+from mlwright.errors import InvalidInput
+from mlwright.ledger import Ledger, curves, runs, tracked
+from mlwright.ledger.search import RunQuery, planning, search_runs
+
+NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
+SOURCES = ("metric", "param", "tag")
+
+
+class Made:
+    """A run as the test made it."""
+
+    def __init__(self, index: int, chance: random.Random) -> None:
+        self.id = f"{index:04d}" + "x" * 22
+        self.name = chance.choice(("a", "A", "b%", "b_c", "wörter"))
+        self.status = chance.choice(("running", "succeeded", "failed"))
+        self.started = NOW - timedelta(hours=chance.randrange(0, 400), milliseconds=chance.choice((0, 0.25, 1)))
+        self.experiment = chance.choice(("one", "two"))
+        self.deleted = chance.random() < 0.1
+        values = (0.0, 0.5, 1.0, 2.0, -1.0, math.nan, math.inf)
+        keys = [key for key in ("auc", "loss", "a b") if chance.random() < 0.7]
+        self.points = {key: [chance.choice(values) for _ in range(chance.randrange(1, 4))] for key in keys}
+        options: tuple[Any, ...] = (1, 0.5, "0.5", "adam", "Adam", True, None, "x" * 300, "x" * 300 + "y", [1, 2])
+        self.params = {key: chance.choice(options) for key in ("lr", "opt") if chance.random() < 0.7}
+        texts = ("", "red", "RED", "re[d]", "r*d", "blu%", "x" * 260 + "z")
+        self.tags = {key: chance.choice(texts) for key in ("team", "t.x") if chance.random() < 0.6}
+
+    def write(self, tx: Any) -> None:
+        """Write it to the ledger."""
+        new = runs.NewRun(
+            id=self.id, experiment=self.experiment, name=self.name, kind="script", started_at=self.started
+        )
+        runs.create_run(tx, new)
+        if self.status != "running":
+            runs.end_run(tx, self.id, self.status, duration_s=1.5)
+        found = [
+            curves.Point(key=key, step=step, value=value, at=NOW + timedelta(seconds=step))
+            for key, values in self.points.items()
+            for step, value in enumerate(values)
+        ]
+        curves.add_points(tx, self.id, found)
+        tracked.put_params(tx, self.id, self.params)
+        tracked.put_tags(tx, self.id, self.tags)
+        if self.deleted:
+            runs.delete_run(tx, self.id)
+
+    def value(self, field: Any) -> Any:
+        """Return what a field of it holds, None when nothing."""
+        if field.entity == "metric":
+            values = self.points.get(field.key)
+            if values is None:
+                return None
+            numbers = [value for value in values if not math.isnan(value)]
+            least, most = (min(numbers), max(numbers)) if numbers else (math.nan, math.nan)
+            return {"last": values[-1], "min": least, "max": most, "count": len(values), "step": len(values) - 1}[
+                field.part
+            ]
+        if field.entity == "param":
+            return tracked.as_text(self.params[field.key]) if field.key in self.params else None
+        if field.entity == "tag":
+            return self.tags.get(field.key)
+        return {"run_id": self.id, "name": self.name, "status": self.status, "started": self.started}[field.key]
+
+
+def fits(made: Made, said: Expression) -> bool:
+    """Tell whether a run fits an expression, without a database."""
+    if isinstance(said, Constant):
+        return said.value
+    if isinstance(said, Not):
+        return not fits(made, said.part)
+    if isinstance(said, And | Or):
+        return (all if isinstance(said, And) else any)(fits(made, part) for part in said.parts)
+    value = made.value(said.field)
+    if said.operator in ("IS NULL", "IS NOT NULL"):
+        return (value is None) == (said.operator == "IS NULL")
+    if value is None:
+        return False
+    if said.operator in ("IS NAN", "IS NOT NAN"):
+        return math.isnan(value) == (said.operator == "IS NAN")
+    if said.operator == "!=":
+        return not holds(value, "=", said.values)
+    if said.operator.startswith("NOT "):
+        return not holds(value, said.operator.removeprefix("NOT "), said.values)
+    return holds(value, said.operator, said.values)
+
+
+def holds(value: Any, operator: str, wanted: tuple[Any, ...]) -> bool:
+    """Compare what a run has with what is wanted."""
+    if operator == "IN":
+        return any(holds(value, "=", (one,)) for one in wanted)
+    if operator == "BETWEEN":
+        return holds(value, ">=", wanted[:1]) and holds(value, "<=", wanted[1:])
+    one = wanted[0]
+    if operator in ("LIKE", "ILIKE"):
+        return matches_like(value, one, ignore_case=operator == "ILIKE")
+    if isinstance(one, bool):
+        return value in (str(one), str(one).lower())
+    if isinstance(one, float) and isinstance(value, str):
+        number = tracked.as_number(value)
+        return number is not None and compare(number, operator, one)
+    if isinstance(one, Moment):
+        us = (value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        at = one.us + ((NOW - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) if one.relative else 0)
+        if one.unit_us == 1000 or (one.unit_us == DAY_US and operator == "="):
+            us = us // one.unit_us * one.unit_us
+        return compare(us, operator, at)
+    return compare(value, operator, one)
+
+
+def compare(value: Any, operator: str, wanted: Any) -> bool:
+    """Compare two values of one kind."""
+    return {
+        "=": value == wanted,
+        ">": value > wanted,
+        ">=": value >= wanted,
+        "<": value < wanted,
+        "<=": value <= wanted,
+    }[operator]
+
+
+CONDITIONS = (
+    *(
+        f"metrics.auc {sign} {value}"
+        for sign in ("=", "!=", ">", ">=", "<", "<=")
+        for value in ("0.5", "1", "-1", "inf")
+    ),
+    *(
+        f"{part}(metrics.loss) {sign} 1"
+        for part in ("min", "max", "last", "count", "step")
+        for sign in ("=", "!=", "<", ">=")
+    ),
+    *('metrics."a b" IN (0.5, 2)', "metrics.auc NOT IN (0.5, 2)", "metrics.loss BETWEEN 0 AND 1"),
+    *("metrics.loss NOT BETWEEN 0 AND 1", "metrics.auc IS NULL", "metrics.auc IS NOT NULL", "metrics.auc IS NAN"),
+    *("metrics.auc IS NOT NAN", "params.lr = 0.5", "params.lr != 0.5", "params.lr < 1", "params.lr = '0.5'"),
+    *("params.lr IN (1, 'adam')", "params.lr NOT IN (1, 'adam')", "params.opt = true", "params.opt != true"),
+    *("params.opt LIKE '%dam'", "params.opt ILIKE 'ADAM'", "params.opt NOT LIKE 'a%'", "params.opt IS NULL"),
+    *(
+        f"params.opt = '{'x' * 300}'",
+        f"params.lr != '{'x' * 300}'",
+        "params.lr LIKE '%y'",
+        "params.opt BETWEEN 'a' AND 'b'",
+    ),
+    *(
+        "params.lr NOT BETWEEN 0 AND 0.7",
+        "params.opt > 'Z'",
+        "tags.team = 'red'",
+        "tags.team != 'red'",
+        "tags.team < 'b'",
+    ),
+    *(
+        "tags.team LIKE 're[d]'",
+        "tags.team LIKE 'r*d'",
+        "tags.team LIKE '%z'",
+        "tags.team LIKE 'blu_'",
+        "tags.team ILIKE 'RED'",
+    ),
+    *(
+        "tags.t.x IN ('red', '')",
+        "tags.t.x NOT IN ('red', '')",
+        "tags.team = ''",
+        "tags.team IS NOT NULL",
+        "tags.team NOT ILIKE 'r%'",
+    ),
+    *("name = 'a'", "name LIKE 'b%'", "name LIKE 'b!%'", "name ILIKE 'A'", "status = 'failed'", "status != 'FINISHED'"),
+    *("status IN ('running', 'failed')", "started > 2026-03-10", "started = 2026-03-12", "started != 2026-03-12"),
+    *("started < now() - 3d", "started BETWEEN 2026-03-01 AND 2026-03-08T12:00:00Z", "started >= now() - 100h"),
+    *(f"run_id IN ({', '.join(repr(f'{n:04d}' + 'x' * 22) for n in range(5))})", "run_id > '0020'", "true", "false"),
+)
+ORDERS = (
+    *(
+        [],
+        ["metrics.auc desc"],
+        ["metrics.auc"],
+        ["min(metrics.loss) desc", "params.lr"],
+        ["params.opt", "metrics.auc desc"],
+    ),
+    *(
+        ["tags.team"],
+        ["tags.team desc", "name"],
+        ["started"],
+        ["started desc"],
+        ["run_id desc"],
+        ["status", "name desc"],
+    ),
+    *(["ended"], ["duration desc", "metrics.auc"], ["user"], ["experiment", "count(metrics.auc)"], ["params.lr desc"]),
+)
+
+
+def sort_key(made: Made, order: list[Order]) -> list[Any]:
+    """Return what a run sorts by, without a database; only for orders of what `Made` knows."""
+    key: list[Any] = []
+    for term in order:
+        value = made.value(term.field)
+        flip = -1 if term.descending else 1
+        if value is None:
+            key.append((2, 0))
+        elif term.field.entity == "metric":
+            key.append((1, 0) if math.isnan(value) else (0, flip * value))
+        elif isinstance(value, datetime):
+            key.append((0, flip * value.timestamp()))
+        else:
+            key.append((0, Flipped(value) if term.descending else value))
+    return [*key, -made.started.timestamp(), made.id]
+
+
+class Flipped:
+    """A text that sorts the other way round."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text.encode()
+
+    def __lt__(self, other: Flipped) -> bool:
+        return self.text > other.text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Flipped) and self.text == other.text
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.fixture(params=["few", "along", "meeting"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> str:
+    """Make the planner go one of its ways, however small the data."""
+    if request.param != "few" and not ledger.is_sqlite:
+        pytest.skip("PostgreSQL plans by itself")
+    if request.param != "few":
+        monkeypatch.setattr(planning, "FEW", -1)
+        monkeypatch.setattr(planning, "FAR", 0 if request.param == "meeting" else 10**9)
+    return str(request.param)
+
+
+@pytest.fixture
+def made(ledger: Ledger) -> list[Made]:
+    """Sixty runs, each with something of everything."""
+    chance = random.Random(11)
+    found = [Made(index, chance) for index in range(60)]
+    with ledger.write("user:ada") as tx:
+        for one in found:
+            one.write(tx)
+    return found
+
+
+def asked(ledger: Ledger, where: Expression | None, order: list[Order], limit: int) -> list[str]:
+    """Return what a search finds, page by page."""
+    found: list[str] = []
+    after = None
+    with ledger.read() as connection:
+        while True:
+            query = RunQuery(where=where, order=order, limit=limit, after=after, now=NOW)
+            page = search_runs(connection, query)
+            found += [row.id for row in page.runs]
+            after = page.cursor
+            if after is None:
+                return found
+
+
+def test_every_condition_finds_what_it_says_whatever_the_way(ledger: Ledger, made: list[Made], way: str) -> None:
+    for text, order in zip(CONDITIONS, itertools.cycle(ORDERS), strict=False):
+        said = parse(text)
+        assert said is not None
+        expected = {one.id for one in made if not one.deleted and fits(one, said)}
+        found = asked(ledger, said, parse_orders(order, RUNS), 50)
+        assert len(found) == len(set(found)), text
+        assert set(found) == expected, text
+
+
+def test_joined_conditions_find_what_they_say_whatever_the_way(ledger: Ledger, made: list[Made], way: str) -> None:
+    chance = random.Random(5)
+
+    def draw(depth: int) -> str:
+        kind = chance.random()
+        if depth == 0 or kind < 0.3:
+            return chance.choice(CONDITIONS)
+        if kind < 0.45:
+            return f"NOT ({draw(depth - 1)})"
+        sign = " AND " if kind < 0.8 else " OR "
+        return "(" + sign.join(draw(depth - 1) for _ in range(chance.randrange(2, 4))) + ")"
+
+    for round_ in range(60):
+        text = draw(3)
+        said = parse(text)
+        assert said is not None
+        expected = {one.id for one in made if not one.deleted and fits(one, said)}
+        order = parse_orders(ORDERS[round_ % len(ORDERS)], RUNS)
+        found = asked(ledger, said, order, chance.choice((3, 7, 100)))
+        assert len(found) == len(set(found)), text
+        assert set(found) == expected, text
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        ["metrics.auc desc"],
+        ["metrics.auc"],
+        ["min(metrics.loss) desc", "metrics.auc"],
+        ["tags.team desc", "status"],
+        ["tags.team"],
+        ["started"],
+        ["name", "count(metrics.auc) desc"],
+        ["run_id desc"],
+        [],
+    ],
+)
+def test_pages_follow_the_order_to_its_end(ledger: Ledger, made: list[Made], way: str, terms: list[str]) -> None:
+    order = parse_orders(terms, RUNS)
+    for text in ("", "metrics.auc > 0 OR params.lr IS NULL", "metrics.auc >= 0.5"):
+        said = parse(text)
+        expected = [one for one in made if not one.deleted and (said is None or fits(one, said))]
+        expected.sort(key=lambda one: sort_key(one, order))
+        for limit in (9, 1000):
+            assert asked(ledger, said, order, limit) == [one.id for one in expected], (text, limit)
+
+
+def test_the_bin_and_experiments_restrict_a_search(ledger: Ledger, made: list[Made]) -> None:
+    with ledger.read() as connection:
+        ids = dict(connection.exec_driver_sql("SELECT name, id FROM experiments").all())
+        binned = search_runs(connection, RunQuery(view="deleted", limit=1000))
+        everything = search_runs(connection, RunQuery(view="all", limit=1000))
+        one = search_runs(connection, RunQuery(experiments=[ids["one"]], view="all", limit=1000))
+        none = search_runs(connection, RunQuery(experiments=[], limit=1000))
+    assert {row.id for row in binned.runs} == {run.id for run in made if run.deleted}
+    assert len(everything.runs) == len(made)
+    assert {row.id for row in one.runs} == {run.id for run in made if run.experiment == "one"}
+    assert none.runs == []
+
+
+def test_a_cursor_of_another_search_is_refused(ledger: Ledger, made: list[Made]) -> None:
+    with ledger.read() as connection:
+        cursor = search_runs(connection, RunQuery(limit=3)).cursor
+        assert cursor is not None
+        for query in (
+            RunQuery(limit=3, after=cursor, view="all"),
+            RunQuery(limit=3, after=cursor, where=parse("status = 'failed'")),
+            RunQuery(limit=3, after=cursor, order=parse_orders(["metrics.auc"], RUNS)),
+        ):
+            with pytest.raises(InvalidInput, match="another search"):
+                search_runs(connection, query)
+        assert len(search_runs(connection, RunQuery(limit=5, after=cursor)).runs) == 5
+
+
+@pytest.mark.parametrize("text", ["", "x", "é", "AAAA", "####", "k" * 1000, "\x00", "kwHEAaA"])
+def test_a_text_that_is_no_cursor_is_refused(ledger: Ledger, text: str) -> None:
+    with ledger.read() as connection, pytest.raises(InvalidInput, match="page token"):
+        search_runs(connection, RunQuery(after=text))
+
+
+def test_texts_of_a_filter_never_become_sql(ledger: Ledger, made: list[Made]) -> None:
+    nasty = "'; DROP TABLE runs; --"
+    with ledger.read() as connection:
+        for where in (
+            Comparison(parse('tags."a"  IS NULL').field, "=", (nasty,)),  # type: ignore[union-attr]
+            parse('params."\'; DROP TABLE runs; --" = 1'),
+            parse("name LIKE '%''; DROP TABLE runs; --'"),
+        ):
+            assert search_runs(connection, RunQuery(where=where)).runs == []
+        assert search_runs(connection, RunQuery(limit=1)).runs
