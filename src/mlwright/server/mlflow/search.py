@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from mlwright.core import filters
 from mlwright.ledger import experiments
 from mlwright.ledger import search as ledger_search
+from mlwright.ledger.experiments import ExperimentRow
 from mlwright.ledger.search import RunQuery
-from mlwright.server.mlflow import checks, tokens
+from mlwright.server.mlflow import checks, sifting, tokens
 from mlwright.server.mlflow.route import AnyRoute, Route
 from mlwright.server.mlflow.shapes import ExperimentOut, RunOut, experiment_out, logged_by, run_out, view_in
 from mlwright.server.mlflow.values import Answer, Int64
@@ -62,10 +63,26 @@ def search_experiments(project: Project, given: SearchExperiments) -> FoundExper
     checks.check_results(limit)
     view = view_in(given.view_type)
     offset = tokens.offset_of(given.page_token)
+    orders = filters.parse_orders(given.order_by or [], filters.EXPERIMENTS, mlflow=True)
+    plain = not orders and not given.filter
     with project.ledger.read() as connection:
-        found = experiments.list_experiments(connection, view=view, limit=limit + 1, offset=offset)
+        if plain:
+            found = experiments.list_experiments(connection, view=view, limit=limit + 1, offset=offset)
+        else:
+            found = experiments.list_experiments(connection, view=view)
+    if not plain:
+        fitting = sifting.picked(found, given.filter or "", filters.EXPERIMENTS, _of_experiment)
+        found = sifting.ordered(fitting, orders, _of_experiment)[offset : offset + limit + 1]
     token = tokens.pack({"offset": offset + limit}) if len(found) > limit else None
     return FoundExperiments(experiments=[experiment_out(row) for row in found[:limit]], next_page_token=token)
+
+
+def _of_experiment(row: ExperimentRow, field: filters.Field) -> list[Any]:
+    """Return the values that an experiment has of a field."""
+    if field.entity == "tag":
+        return [row.tags[field.key]] if field.key in row.tags else []
+    known = {"name": row.name, "experiment_id": row.number, "created": row.created_at, "changed": row.changed_at}
+    return [known[field.key]] if field.key in known else []
 
 
 def search_runs(project: Project, given: SearchRuns) -> FoundRuns:
