@@ -17,10 +17,13 @@ _PUBLIC = {
     "Pipeline": "mlwright.pipelines",
     "Project": "mlwright.project",
     "Retry": "mlwright.pipelines",
+    "Sweep": "mlwright.sweeps",
     "System": "mlwright.system",
     "Trigger": "mlwright.system",
+    "choice": "mlwright.sweeps",
     "current_run": "mlwright.tracking",
     "errors": "mlwright.errors",
+    "integers": "mlwright.sweeps",
     "load_model": "mlwright.registry",
     "log_artifact": "mlwright.tracking",
     "log_calibration": "mlwright.tracking",
@@ -41,6 +44,8 @@ _PUBLIC = {
     "set_tags": "mlwright.tracking",
     "start_run": "mlwright.tracking",
     "step": "mlwright.pipelines",
+    "sweep": "mlwright.sweeps",
+    "uniform": "mlwright.sweeps",
 }
 
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - all are strings
@@ -72,6 +77,11 @@ if TYPE_CHECKING:
     from mlwright.project import Project as Project
     from mlwright.registry import load_model as load_model
     from mlwright.registry import register_model as register_model
+    from mlwright.sweeps import Sweep as Sweep
+    from mlwright.sweeps import choice as choice
+    from mlwright.sweeps import integers as integers
+    from mlwright.sweeps import sweep as sweep
+    from mlwright.sweeps import uniform as uniform
     from mlwright.system import System as System
     from mlwright.system import Trigger as Trigger
     from mlwright.tracking import current_run as current_run

@@ -20,6 +20,7 @@ from mlwright.api import (
     promotions,
     rollouts,
     runs,
+    sweeps,
     systems,
     webhooks,
 )
@@ -29,6 +30,7 @@ from mlwright.errors import NotFound, did_you_mean
 ENDPOINTS: tuple[Endpoint, ...] = (
     *health.ENDPOINTS,
     *runs.ENDPOINTS,
+    *sweeps.ENDPOINTS,
     *models.ENDPOINTS,
     *model_history.ENDPOINTS,
     *promotions.ENDPOINTS,

@@ -24,6 +24,8 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("run", "mlwright.cli.run:run", "Run a pipeline, or go on with one that was interrupted.", "Build"),
     Command("runs", "mlwright.cli.runs:app", "Runs: what was run and how it went.", "Build"),
+    Command("sweeps", "mlwright.cli.sweeps:app", "Sweeps: look for good parameters, and see what was found.", "Build"),
+    Command("sweep", "mlwright.cli.sweeps:one", "The same as sweeps, as in `mlwright sweep run`.", ""),
     Command(
         "models", "mlwright.cli.models:app", "Models: versions, environments, approvals and their history.", "Build"
     ),
@@ -71,7 +73,7 @@ def overview() -> str:
     """Return the text of `mlwright --help`, made without loading any command."""
     lines = [_HEAD]
     width = max(len(command.name) for command in COMMANDS)
-    for group in dict.fromkeys(command.group for command in COMMANDS):
+    for group in dict.fromkeys(command.group for command in COMMANDS if command.group):
         lines.append(f"{group}:")
         lines += [f"  {row.name:<{width}}   {row.summary}" for row in COMMANDS if row.group == group]
         lines.append("")

@@ -27,8 +27,8 @@ MOST_CRASHES = 3
 #: So many trials that fail one after the other, with none before that finished, end a sweep: its objective is broken.
 MOST_FAILURES = 5
 
-#: Is told of each trial that ended, and of how many there will be.
-OnTrial = Callable[[TrialRow, int], None]
+#: Is told of each trial that ended, of how many have, and of how many there will be.
+OnTrial = Callable[[TrialRow, int, int], None]
 
 
 class Progress(msgspec.Struct):
@@ -123,7 +123,7 @@ class Conductor:
             self._stop_if_broken(ended)
             self._keep(last=False)
             if self.on_trial is not None:
-                self.on_trial(ended, self._plan.trials)
+                self.on_trial(ended, len(self.counted()), self._plan.trials)
 
     def stop(self, why: str) -> None:
         """Begin no trial any more."""

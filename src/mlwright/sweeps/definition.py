@@ -76,7 +76,7 @@ class Sweep:
         """Run the trials that are missing.
 
         Args:
-            on_trial: Is told of each trial that ended, and of how many there will be.
+            on_trial: Is told of each trial that ended, of how many have, and of how many there will be.
             options: Options that win over those of the declaration.
 
         Returns:
