@@ -51,11 +51,13 @@ class Speaker:
     def __init__(self, app: MlflowApp) -> None:
         self.app = app
 
-    def send(self, method: str, path: str, body: bytes = b"", *, query: str = "", kind: str = "") -> Reply:
-        """Send a request as it is."""
+    def send(
+        self, method: str, path: str, body: bytes = b"", *, query: str = "", kind: str = "", **headers: str
+    ) -> Reply:
+        """Send a request as it is; a header's `-` is written `_`."""
         said: list[Any] = []
         incoming = [{"type": "http.request", "body": body, "more_body": False}]
-        scope = {
+        scope: dict[str, Any] = {
             "type": "http",
             "method": method,
             "path": path,
@@ -63,6 +65,8 @@ class Speaker:
             "query_string": query.encode(),
             "headers": [(b"content-type", kind.encode())] if kind else [],
         }
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        scope["headers"] += [(name.encode(), value.encode()) for name, value in more.items()]
 
         async def receive() -> Any:
             return incoming.pop(0) if incoming else {"type": "http.disconnect"}
@@ -71,14 +75,14 @@ class Speaker:
             said.append(message)
 
         asyncio.run(self.app(scope, receive, send))
-        headers = {name.decode(): value.decode() for name, value in said[0]["headers"]}
-        return Reply(said[0]["status"], b"".join(part.get("body", b"") for part in said[1:]), headers)
+        answered = {name.decode(): value.decode() for name, value in said[0]["headers"]}
+        return Reply(said[0]["status"], b"".join(part.get("body", b"") for part in said[1:]), answered)
 
     def post(self, path: str, given: Any) -> Reply:
         """Send JSON, to a path below the API's prefix."""
         return self.send("POST", f"{PREFIX}/{path}", json.dumps(given).encode(), kind="application/json")
 
-    def get(self, path: str, **query: Any) -> Reply:
+    def get(self, path: str, /, **query: Any) -> Reply:
         """Ask with a query string."""
         return self.send("GET", f"{PREFIX}/{path}", query=urlencode(query, doseq=True))
 

@@ -204,12 +204,15 @@ def remove(project: Project, path: str) -> None:
             raise PermissionDenied(f"'{path}' can't be changed.", why="the files of registered versions never change")
         if place.run_id is None:
             files.delete_files(tx, path)
-        elif not files.delete_run_files(tx, place.run_id, place.name) and _in_folder(
-            project.store, tx.connection, place.run_id, place.name
-        ):
+        elif not files.delete_run_files(tx, place.run_id, place.name) and _is_part(project.store, tx.connection, place):
             raise InvalidInput(
                 f"'{path}' can't be removed by itself.", why="it is a part of a folder that was logged as a whole"
             )
+
+
+def _is_part(store: ArtifactStore, connection: Connection, place: Place) -> bool:
+    """Tell whether something is there, which can only be because a folder was logged as a whole."""
+    return find(store, connection, place) is not None or bool(listing(store, connection, place))
 
 
 def _of_run(store: ArtifactStore, connection: Connection, run_id: str, name: str) -> Found | None:
