@@ -90,9 +90,11 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
 def claim_model(tx: Transaction, name: str) -> bool:
     """Make sure that a model exists, and hold it until the transaction ends; return whether it was created."""
     row = {"name": name, "description": "", "created_at": tx.now, "changed_at": tx.now}
-    created = tx.execute(_insert(tx, models).on_conflict_do_nothing(), row).rowcount
+    # Not by the count of rows: PostgreSQL's driver doesn't always know it.
+    insert = _insert(tx, models).on_conflict_do_nothing().returning(models.c.name)
+    created = tx.execute(insert.values(row)).scalar() is not None
     tx.execute(sa.select(models.c.name).where(models.c.name == name).with_for_update())
-    return bool(created)
+    return created
 
 
 def next_version(connection: sa.Connection, model: str) -> int:
