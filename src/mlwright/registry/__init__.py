@@ -20,6 +20,7 @@ from mlwright.registry.gate_kinds import (
     NoWeakSlice,
     StaysFair,
     StaysRobust,
+    gate,
 )
 from mlwright.registry.gates import Evaluation, Verdict, evaluate_gates, verdicts_on
 from mlwright.registry.history import Entry, Then, delete_tag, describe, history, model_at, set_tag
@@ -70,6 +71,7 @@ __all__ = [
     "environments",
     "evaluate_gates",
     "find",
+    "gate",
     "get_model",
     "get_version",
     "history",

@@ -6,7 +6,8 @@ verdict holds against that version alone.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -246,7 +247,8 @@ class KeepsSize(msgspec.Struct, frozen=True, kw_only=True, tag="keeps-size", tag
 class FunctionGate(msgspec.Struct, frozen=True, kw_only=True, tag="function", tag_field="kind"):
     """A function of yours decides: `function(version, evaluation, **settings)`.
 
-    It returns a `Verdict`, or a boolean, or a boolean and a reason. The evaluation is None when there are no rows.
+    It is marked with `@registry.gate`, so that a declaration that comes over the network can't have other functions
+    called. It returns a `Verdict`, or a boolean, or a boolean and a reason. The evaluation is None without rows.
 
     Attributes:
         function: Where it is: `module:function`, importable wherever the gate is judged. A function itself can be given
@@ -270,6 +272,29 @@ class FunctionGate(msgspec.Struct, frozen=True, kw_only=True, tag="function", ta
         return f"function:{self.function}"
 
 
+_MARK = "__mlwright_gate__"
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def gate(function: _Function) -> _Function:
+    """Mark a function as one that may decide as a gate; see `FunctionGate`.
+
+    Example:
+        >>> @gate
+        ... def named_well(version, evaluation):
+        ...     return version.model.islower(), "names are in lower case"
+        >>> is_gate(named_well)
+        True
+    """
+    setattr(function, _MARK, True)
+    return function
+
+
+def is_gate(function: Any) -> bool:
+    """Tell whether a function is marked as a gate."""
+    return callable(function) and getattr(function, _MARK, False) is True
+
+
 Gate = (
     MetricThreshold
     | BeatsBaseline
@@ -291,6 +316,8 @@ def compares(gate: Gate) -> bool:
 
 
 def _reference(function: Any) -> str:
+    if not is_gate(function):
+        raise InvalidDefinition(f"the function {function!r} is no gate.", fix="mark it with @registry.gate")
     name, module = getattr(function, "__qualname__", ""), getattr(function, "__module__", "")
     if module in ("", "__main__") or not name.isidentifier():
         raise InvalidDefinition(

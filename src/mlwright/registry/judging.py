@@ -5,52 +5,77 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
-from mlwright.errors import InvalidDefinition, InvalidInput, ModelFailed
+from mlwright.errors import InvalidDefinition, ModelFailed
 from mlwright.registry.bootstrap import Interval, mean_interval
-from mlwright.registry.gate_kinds import BeatsBaseline, BeatsChampion, Gate, MetricThreshold
+from mlwright.registry.budgets import judge_latency, judge_size
+from mlwright.registry.fairness import judge_fairness
+from mlwright.registry.gate_kinds import (
+    BeatsBaseline,
+    BeatsChampion,
+    FunctionGate,
+    Gate,
+    KeepsLatency,
+    KeepsSize,
+    MetricThreshold,
+    NoWeakSlice,
+    StaysFair,
+    StaysRobust,
+)
 from mlwright.registry.gates import Evaluation, Verdict
+from mlwright.registry.labelled import Labelled, failing, labelled, losses_of, unfit
 from mlwright.registry.losses import log_losses
-from mlwright.registry.predictor import Predictor
+from mlwright.registry.own_gates import judge_by_function
+from mlwright.registry.robustness import judge_robustness
+from mlwright.registry.slices import judge_slices
 from mlwright.registry.values import ModelVersion
 
 if TYPE_CHECKING:
     from mlwright.project import Project
 
 
-class _Labelled(msgspec.Struct, frozen=True):
-    """The labelled rows of an evaluation, the challenger's losses on them, and the champion that they meet.
-
-    `trouble` says why there are no losses when the challenger failed on the rows.
-    """
-
-    columns: dict[str, np.ndarray]
-    labels: np.ndarray
-    groups: np.ndarray
-    losses: np.ndarray
-    champion: Predictor | None
-    champion_name: str
-    trouble: str
-
-
 def judge(project: Project, version: ModelVersion, gates: list[Gate], evaluation: Evaluation | None) -> list[Verdict]:
     """Return what each gate says; see `mlwright.registry.gates.evaluate_gates`."""
-    labelled: _Labelled | None = None
+    data: Labelled | None = None
     verdicts: list[Verdict] = []
     for gate in gates:
-        if isinstance(gate, MetricThreshold):
-            verdicts.append(_metric(gate, version))
+        if isinstance(gate, (MetricThreshold, KeepsSize, KeepsLatency, FunctionGate)):
+            verdicts.append(_without_labels(project, version, gate, evaluation))
             continue
         if evaluation is None:
             raise InvalidDefinition(
                 f"the gate {gate.name} needs labelled rows, and there is no evaluation.",
                 fix="give evaluate_gates an Evaluation(columns=..., labels=..., groups=...)",
             )
-        labelled = labelled or _labelled(project, version, evaluation)
-        verdicts.append(_unfit(gate, labelled) or _compare(gate, labelled))
+        data = data or labelled(project, version, evaluation)
+        verdicts.append(_on_rows(gate, data))
     return verdicts
+
+
+def _without_labels(
+    project: Project,
+    version: ModelVersion,
+    gate: MetricThreshold | KeepsSize | KeepsLatency | FunctionGate,
+    evaluation: Evaluation | None,
+) -> Verdict:
+    if isinstance(gate, MetricThreshold):
+        return _metric(gate, version)
+    if isinstance(gate, KeepsSize):
+        return judge_size(project, version, gate)
+    if isinstance(gate, KeepsLatency):
+        return judge_latency(project, version, gate, evaluation)
+    return judge_by_function(version, gate, evaluation)
+
+
+def _on_rows(gate: BeatsBaseline | BeatsChampion | NoWeakSlice | StaysRobust | StaysFair, data: Labelled) -> Verdict:
+    if isinstance(gate, NoWeakSlice):
+        return failing(gate.name, data) or judge_slices(gate, data)
+    if isinstance(gate, StaysFair):
+        return failing(gate.name, data) or judge_fairness(gate, data)
+    if isinstance(gate, StaysRobust):
+        return unfit(gate, data) or judge_robustness(gate, data)
+    return unfit(gate, data) or _compare(gate, data)
 
 
 def _metric(gate: MetricThreshold, version: ModelVersion) -> Verdict:
@@ -70,62 +95,7 @@ def _metric(gate: MetricThreshold, version: ModelVersion) -> Verdict:
     return Verdict(gate=gate.name, passed=passed, numbers=numbers, reason=reason)
 
 
-def _labelled(project: Project, version: ModelVersion, evaluation: Evaluation) -> _Labelled:
-    from mlwright.registry.flavours import load_predictor
-
-    labels = np.asarray(evaluation.labels, dtype=np.float64)
-    groups = np.asarray(evaluation.groups)
-    columns = {name: np.asarray(values) for name, values in evaluation.columns.items()}
-    for name, values in {**columns, "groups": groups}.items():
-        if len(values) != len(labels):
-            raise InvalidInput(
-                f"the evaluation has {len(labels)} labels and {len(values)} values of '{name}'.",
-                fix="give each row a label (NaN where it isn't known) and a value of each column",
-            )
-    known = ~np.isnan(labels)
-    columns = {name: values[known] for name, values in columns.items()}
-    labels, groups = labels[known], groups[known]
-    if not np.isin(labels, (0, 1)).all():
-        raise InvalidInput(
-            "the labels of the evaluation are not all 0 or 1.", fix="gates by log loss judge binary models"
-        )
-    challenger = evaluation.challenger or load_predictor(project, version)
-    losses, trouble = _losses(challenger, columns, labels)
-    champion = evaluation.champion
-    name = evaluation.champion_name or (champion.name if champion else "")
-    return _Labelled(columns, labels, groups, losses, champion, name, trouble)
-
-
-def _losses(predictor: Predictor, columns: dict[str, np.ndarray], labels: np.ndarray) -> tuple[np.ndarray, str]:
-    """Return the losses of a model, or why it has none: it raised, or gave something that is no number."""
-    if not len(labels):
-        return labels, ""
-    try:
-        losses = log_losses(labels, next(iter(predictor.predict(columns).values())))
-    except Exception as error:  # noqa: BLE001  # boundary: user code, the model
-        return np.full(len(labels), np.nan), f"{type(error).__name__}: {error}".splitlines()[0]
-    broken = int((~np.isfinite(losses)).sum())
-    return losses, f"it gave no number for {broken} of {len(losses)} rows" if broken else ""
-
-
-def _unfit(gate: BeatsBaseline | BeatsChampion, data: _Labelled) -> Verdict | None:
-    """Return the refusal of rows that are too few, or of a version that can't answer them; None when there is none."""
-    rows, groups = len(data.labels), len(np.unique(data.groups))
-    numbers: dict[str, Any] = {"rows": rows, "clusters": groups}
-    if data.trouble:
-        reason = f"refused: the version fails on the {rows} rows it is judged on ({data.trouble})"
-        return Verdict(gate=gate.name, passed=False, numbers=numbers, reason=reason)
-    if rows >= max(gate.min_rows, 1) and groups >= max(gate.min_groups, 2):
-        return None
-    numbers |= {"min_rows": gate.min_rows, "min_groups": gate.min_groups}
-    reason = (
-        f"refused: {rows} labelled rows in {groups} groups are too few to judge by "
-        f"(wanted {gate.min_rows} in {gate.min_groups})"
-    )
-    return Verdict(gate=gate.name, passed=False, numbers=numbers, reason=reason)
-
-
-def _compare(gate: BeatsBaseline | BeatsChampion, data: _Labelled) -> Verdict:
+def _compare(gate: BeatsBaseline | BeatsChampion, data: Labelled) -> Verdict:
     if isinstance(gate, BeatsBaseline):
         if gate.only_first and data.champion is not None:
             reason = f"passed: {data.champion_name} serves already, and is who to compare with"
@@ -141,7 +111,7 @@ def _compare(gate: BeatsBaseline | BeatsChampion, data: _Labelled) -> Verdict:
         reason = f"passed: there is no champion yet (log loss {data.losses.mean():.4f} on {len(data.labels)} rows)"
         return Verdict(gate=gate.name, passed=True, numbers=numbers, reason=reason)
     else:
-        rival, (other, trouble) = data.champion_name, _losses(data.champion, data.columns, data.labels)
+        rival, (other, trouble) = data.champion_name, losses_of(data.champion, data.columns, data.labels)
         if trouble:
             raise ModelFailed(f"the champion {rival} fails on the rows it is compared on.", why=trouble)
         limit = gate.margin if gate.rule == "not-worse" else -gate.margin
