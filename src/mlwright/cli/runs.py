@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
@@ -23,6 +24,7 @@ from mlwright.cli.output import (
     say,
     span,
 )
+from mlwright.cli.run_tables import EVERYTHING, Shown, cell, narrowed, print_comparison
 from mlwright.core.ids import short
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ _COLUMNS: list[Column] = [
     ("RUN", lambda run: short(run.id)),
     ("NAME", lambda run: run.pipeline or run.name),
     ("STATUS", lambda run: run.status),
-    ("STARTED", lambda run: moment(run.created_at)),
+    ("STARTED", lambda run: moment(run.started_at)),
     ("TOOK", lambda run: span(run.duration_s)),
     ("BY", lambda run: run.actor),
 ]
@@ -45,25 +47,56 @@ _ENDED = ("succeeded", "failed", "cancelled")
 @app.command
 def ls(
     *,
-    experiment: str | None = None,
-    pipeline: str | None = None,
-    status: str | None = None,
+    where: str = "",
+    sort: list[str] | None = None,
+    columns: list[str] | None = None,
+    experiment: list[str] | None = None,
     limit: int = 20,
+    shown: Shown = EVERYTHING,
     options: Options = NONE,
 ) -> None:
-    """List runs, newest first.
+    """List runs, newest first; or search them.
 
     Args:
-        experiment: Only of this experiment.
-        pipeline: Only of this pipeline.
-        status: Only of this status: running, succeeded, failed or cancelled.
+        where: Such as "metrics.auc > 0.9 and not status = 'failed'".
+        sort: Such as "metrics.auc desc"; several are taken in turn.
+        columns: What to show of each run, such as params.lr or "min(metrics.loss)"; may be joined by commas.
+        experiment: Only of these: names, or patterns such as 'vision/*'.
         limit: How many at most.
     """
+    named = [name.strip() for given in columns or () for name in given.split(",") if name.strip()]
     with connected(options) as client:
-        page = client.call("runs.list", experiment=experiment, pipeline=pipeline, status=status, limit=limit)
-    print_items(page.items, _COLUMNS, as_json=options.json, next_page=page.next)
+        page = client.call(
+            "runs.search",
+            where=narrowed(where, shown),
+            order_by=sort or [],
+            experiments=experiment or [],
+            view=shown.view,
+            columns=named,
+            limit=limit,
+        )
+    named_cells: list[Column] = [(name, partial(cell, name)) for name in named]
+    found = [*_COLUMNS[:4], *named_cells] if named else _COLUMNS
+    print_items(page.items, found, as_json=options.json, next_page=page.next)
     if not page.items and not options.json:
-        say("no runs yet; start one with: mlwright run FILE.py:PIPELINE")
+        searched = where or sort or experiment or shown != EVERYTHING
+        say("no run fits" if searched else "no runs yet; start one with: mlwright run FILE.py:PIPELINE")
+
+
+@app.command
+def diff(*runs: str, all: bool = False, options: Options = NONE) -> None:
+    """Show what differs between runs: params, metrics, tags, code, environment and data.
+
+    Args:
+        runs: Two or more: ids, ends of them, or @latest.
+        all: Show what is the same, too.
+    """
+    with connected(options) as client:
+        found = client.call("runs.compare", runs=list(runs), everything=all)
+    if options.json:
+        print_json(item=found)
+    else:
+        print_comparison(found)
 
 
 @app.command

@@ -33,7 +33,7 @@ from mlwright.core.filters.expression import (
 )
 from mlwright.core.filters.fields import EXPERIMENTS, LOGGED_MODELS, MODELS, RUNS, VERSIONS, FieldTable
 from mlwright.core.filters.grammar import parse_native
-from mlwright.core.filters.orders import parse_orders
+from mlwright.core.filters.orders import parse_columns, parse_orders
 from mlwright.core.filters.printing import name_of, text_of
 
 Dialect = Literal["mlwright", "mlflow"]
@@ -60,6 +60,7 @@ __all__ = [
     "comparisons",
     "name_of",
     "parse",
+    "parse_columns",
     "parse_orders",
     "text_of",
 ]

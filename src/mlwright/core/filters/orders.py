@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from mlwright.core.filters.dialect import mlflow_field
-from mlwright.core.filters.expression import Order
+from mlwright.core.filters.expression import Field, Order
 from mlwright.core.filters.fields import METRIC_PARTS, Attribute, FieldTable
 from mlwright.core.filters.grammar import native_field
 from mlwright.core.filters.reading import Reader
@@ -39,6 +39,15 @@ def parse_orders(texts: Sequence[str], fields: FieldTable, *, mlflow: bool = Fal
             )
         found.append(order)
     return found
+
+
+def parse_columns(texts: Sequence[str], fields: FieldTable) -> list[Field]:
+    """Read names of fields, such as `params.lr` and `min(metrics.loss)`; one that is named twice counts once.
+
+    Raises:
+        InvalidInput: One can't be read.
+    """
+    return list(dict.fromkeys(_native(text, fields).field for text in texts))
 
 
 def order_text(order: Order) -> str:

@@ -1,5 +1,18 @@
 """Searching what the ledger has, by the language of `mlwright.core.filters`."""
 
+from mlwright.ledger.search.logged import Logged, Wanted, check_keys, experiment_ids, known_keys, logged_by
 from mlwright.ledger.search.runs import RunPage, RunQuery, runs_of, search_run_ids, search_runs
 
-__all__ = ["RunPage", "RunQuery", "runs_of", "search_run_ids", "search_runs"]
+__all__ = [
+    "Logged",
+    "RunPage",
+    "RunQuery",
+    "Wanted",
+    "check_keys",
+    "experiment_ids",
+    "known_keys",
+    "logged_by",
+    "runs_of",
+    "search_run_ids",
+    "search_runs",
+]

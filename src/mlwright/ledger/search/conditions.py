@@ -106,6 +106,7 @@ def on_text(text: Text, found: Comparison, context: Context) -> Sql:
     plain = "=" if operator == "!=" else operator.removeprefix("NOT ")
     long = plain in ("LIKE", "ILIKE") or any(len(value) >= COMPARED for value in values)
     column = text.full if long else text.short
+    inner: Sql
     if plain == "LIKE":
         inner = column.bool_op("GLOB")(_glob(values[0])) if context.sqlite else column.like(_escaped(values[0]))
     elif plain == "ILIKE":
