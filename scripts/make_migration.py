@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 
 from mlwright.ledger.migrate import MIGRATIONS
 from mlwright.ledger.schema import metadata
-from mlwright.ledger.schema.types import Json, JsonOrNull, Moment, Real
+from mlwright.ledger.schema.types import Json, JsonOrNull, Moment, Real, speak_postgresql
 
 TARGET = MIGRATIONS / "versions" / "0001_first.py"
 PLAIN = {Moment: "sa.BigInteger()", Json: "sa.Text()", JsonOrNull: "sa.Text()", Real: "sa.Double()"}
@@ -51,6 +51,7 @@ def main() -> int:
 
 def source() -> str:
     """Return the text of the migration that creates exactly the schema."""
+    speak_postgresql()
     with sa.create_engine("sqlite://").connect() as connection:
         options = {"target_metadata": metadata, "render_item": _render, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)

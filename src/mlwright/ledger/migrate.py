@@ -39,7 +39,7 @@ def ensure(engine: sa.Engine, *, create: bool) -> None:
         if revision is None:
             if not create:
                 raise absent()
-            metadata.create_all(connection)
+            metadata.create_all(connection, checkfirst=False)
             _stamp(connection, REVISION)
             connection.execute(sa.insert(meta).values(key="instance", value=new_id()))
         elif revision != REVISION:

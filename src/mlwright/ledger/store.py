@@ -22,6 +22,7 @@ from mlwright.core.settings import redact
 from mlwright.errors import InvalidUsage, LedgerUnavailable, PermissionDenied, missing_extra
 from mlwright.ledger import migrate, outbox
 from mlwright.ledger.faults import translated
+from mlwright.ledger.schema.types import speak_postgresql
 
 BUSY_TIMEOUT_S = 15.0
 
@@ -220,5 +221,6 @@ def _postgres_engine(url: str) -> sa.Engine:
         import psycopg  # noqa: F401
     except ImportError:
         raise missing_extra("psycopg", "postgres", needed_for="a PostgreSQL ledger") from None
+    speak_postgresql()
     rest = url.split("://", 1)[1]
     return sa.create_engine(f"postgresql+psycopg://{rest}", pool_size=8, pool_pre_ping=True)

@@ -25,6 +25,7 @@ from mlwright.errors import AlreadyRunning, LostLease, MlwrightError, Permission
 from mlwright.ledger import leases
 from mlwright.server.control import control_plane
 from mlwright.server.dispatch import Dispatcher, is_loopback
+from mlwright.server.inference import Inference
 from mlwright.server.mlflow.app import MlflowApp
 from mlwright.server.posting import Posting
 from mlwright.server.turning import Replay, Turning
@@ -169,7 +170,6 @@ class Running:
     """
 
     def __init__(self, project: Project, systems: Sequence[System], options: Options, lease: leases.Lease) -> None:
-        from mlwright.serving import Gateway, OipApp
         from mlwright.system import Controllers
 
         self._project = project
@@ -179,16 +179,15 @@ class Running:
         self._ended = threading.Event()
         self.answering = threading.Event()
         self._controllers = Controllers(project, systems, on_action=options.on_action)
-        self._gateway = Gateway(project)
+        self._serving = Inference(project)
         self._turning: Turning | None = None
         overrides: dict[str, Callable[[Project, Any], Any]] = {"systems.fire": self._fire}
         if isinstance(project.clock, ReplayClock):
-            overrides["clock.advance"] = Replay(self._controllers, self._gateway.refresh).advance
+            overrides["clock.advance"] = Replay(self._controllers, self._serving.refresh).advance
         else:
-            self._turning = Turning(project, self._controllers, self._gateway.refresh)
+            self._turning = Turning(project, self._controllers, self._serving.refresh)
         self._posting = Posting(project)
         control: Any = control_plane(LocalClient(project, overrides))
-        self._serving = OipApp(self._gateway)
         self._mlflow = MlflowApp(project)
         dispatcher = Dispatcher(self._serving, self._mlflow, control, loopback=is_loopback(options.host))
         self.server = Server(_configuration(dispatcher))
@@ -216,7 +215,6 @@ class Running:
         self._controllers.close()
         self._serving.close()
         self._mlflow.close()
-        self._gateway.close()
 
     def _begin(self, url: str) -> None:
         if self._turning is not None:

@@ -33,7 +33,6 @@ sa.Index(
     traffic.c.deployment,
     unique=True,
     sqlite_where=traffic.c.to_at.is_(None),
-    postgresql_where=traffic.c.to_at.is_(None),
 )
 
 rollouts = sa.Table(
@@ -58,7 +57,6 @@ sa.Index(
     rollouts.c.deployment,
     unique=True,
     sqlite_where=rollouts.c.status == "running",
-    postgresql_where=rollouts.c.status == "running",
 )
 
 rollout_looks = sa.Table(

@@ -50,5 +50,4 @@ sa.Index(
     alerts.c.monitor,
     unique=True,
     sqlite_where=alerts.c.resolved_at.is_(None),
-    postgresql_where=alerts.c.resolved_at.is_(None),
 )

@@ -73,7 +73,6 @@ sa.Index(
     aliases.c.alias,
     unique=True,
     sqlite_where=aliases.c.to_at.is_(None),
-    postgresql_where=aliases.c.to_at.is_(None),
 )
 
 gate_results = sa.Table(
@@ -112,7 +111,6 @@ sa.Index(
     assignments.c.environment,
     unique=True,
     sqlite_where=assignments.c.to_at.is_(None),
-    postgresql_where=assignments.c.to_at.is_(None),
 )
 
 approvals = sa.Table(

@@ -72,7 +72,6 @@ for _name in ("last", "min", "max"):
         series.c[_name],
         series.c.run_id,
         sqlite_where=series.c.shown == 1,
-        postgresql_where=series.c.shown == 1,
     )
 
 points = sa.Table(

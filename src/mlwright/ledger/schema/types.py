@@ -88,6 +88,18 @@ class Real(TypeDecorator[float]):
         return math.nan if value is None else value
 
 
+def speak_postgresql() -> None:
+    """Give the partial indexes their conditions on PostgreSQL, which are those on SQLite.
+
+    They aren't given where the indexes are declared, because that loads all drivers of PostgreSQL into every process.
+    """
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            condition = index.dialect_options["sqlite"]["where"]
+            if condition is not None:
+                index.dialect_options["postgresql"]["where"] = condition
+
+
 def digest_column(name: str, **options: Any) -> sa.Column[str]:
     """Return a column that holds a digest (`sha256:` and 64 digits)."""
     return sa.Column(name, sa.String(71), **options)
