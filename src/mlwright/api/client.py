@@ -25,7 +25,7 @@ CONNECT_TIMEOUT_S = 5.0
 class Client(Protocol):
     """Calls endpoints by name."""
 
-    def call(self, name: str, **fields: Any) -> Any:
+    def call(self, name: str, /, **fields: Any) -> Any:
         """Call the endpoint of this name and return its typed answer.
 
         Raises:
@@ -48,7 +48,7 @@ class LocalClient:
         self.project = project
         self._overrides = dict(overrides or {})
 
-    def call(self, name: str, **fields: Any) -> Any:
+    def call(self, name: str, /, **fields: Any) -> Any:
         """Call the endpoint of this name and return its typed answer."""
         endpoint = find(name)
         return self.answer(endpoint, endpoint.bind(fields))
@@ -86,7 +86,7 @@ class RemoteClient:
         timeout = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         self._http = httpx2.Client(timeout=timeout)
 
-    def call(self, name: str, **fields: Any) -> Any:
+    def call(self, name: str, /, **fields: Any) -> Any:
         """Call the endpoint of this name and return its typed answer."""
         endpoint = find(name)
         if "actor" in endpoint.input.__struct_fields__ and self.actor:

@@ -24,6 +24,9 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("run", "mlwright.cli.run:run", "Run a pipeline, or go on with one that was interrupted.", "Build"),
     Command("runs", "mlwright.cli.runs:app", "Runs: what was run and how it went.", "Build"),
+    Command(
+        "experiments", "mlwright.cli.experiments:app", "Experiments: folders of runs, and what they hand down.", "Build"
+    ),
     Command("sweeps", "mlwright.cli.sweeps:app", "Sweeps: look for good parameters, and see what was found.", "Build"),
     Command("sweep", "mlwright.cli.sweeps:one", "The same as sweeps, as in `mlwright sweep run`.", ""),
     Command(
@@ -41,7 +44,7 @@ COMMANDS = (
     Command(
         "doctor", "mlwright.cli.doctor:doctor", "Check this machine and project, with a fix for each fault.", "House"
     ),
-    Command("gc", "mlwright.cli.gc:gc", "Remove the artifacts that nothing refers to any more.", "House"),
+    Command("gc", "mlwright.cli.gc:gc", "Empty the bin; remove artifacts that nothing refers to any more.", "House"),
     Command("integrations", "mlwright.cli.integrations:integrations", "List adapters and what they need.", "House"),
     Command("sync", "mlwright.cli.sync:sync", "Ship what runs logged and could not be shipped yet.", "House"),
     Command("completion", "mlwright.cli.completion:completion", "Print shell completion.", "House"),

@@ -196,7 +196,7 @@ def _load(target: str, name: str | None) -> Sweep:
         return found if name is None else Sweep(found.objective, found.space, name=name, **found.options)
     if not callable(found):
         raise InvalidDefinition(f"{target} is a {type(found).__name__}, no sweep and no objective.")
-    return Sweep(found, name=name or getattr(found, "__name__", "sweep"))
+    return Sweep(found, name=name or str(getattr(found, "__name__", "sweep")))
 
 
 def _print_detail(detail: SweepDetail, best: int) -> None:

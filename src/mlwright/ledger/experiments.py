@@ -197,6 +197,14 @@ def restore(tx: Transaction, experiment: ExperimentRow) -> None:
     tx.emit("experiment.restored", f"experiment/{experiment.id}", name=experiment.name)
 
 
+def set_note(tx: Transaction, experiment_id: str, note: str) -> None:
+    """Set what people wrote about an experiment."""
+    old = tx.execute(sa.select(experiments.c.note).where(experiments.c.id == experiment_id)).scalar_one()
+    if old != note:
+        _change(tx, experiment_id, note=note)
+        tx.emit("experiment.changed", f"experiment/{experiment_id}", old={"note": old}, note=note)
+
+
 def put_tags(tx: Transaction, experiment_id: str, tags: dict[str, str]) -> None:
     """Set tags of an experiment; a key that is set takes the new value."""
     rows = [{"experiment_id": experiment_id, "key": key, "value": value} for key, value in tags.items()]
