@@ -247,8 +247,9 @@ def _captures(run: ScriptRun, settings: Settings, journal: Path) -> list[Any]:
 def _end_with_process() -> None:
     # The interpreter keeps the exception that ended the main program.
     error = getattr(sys, "last_value", None)
-    while _open:
-        _open[-1].end(*_ending(error))
+    # A copy: in a process that was forked, ending the parent's runs does nothing, and they stay in the list.
+    for run in reversed(_open.copy()):
+        run.end(*_ending(error))
 
 
 atexit.register(_end_with_process)
