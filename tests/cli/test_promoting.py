@@ -96,3 +96,21 @@ def test_a_webhook_is_made_changed_tried_and_removed(command: Command, filled: P
     assert command("webhooks", "rm", "ops").code == 0
     assert command("webhooks", "show", "ops").code == 4
     assert command("webhooks", "new", "bad", "http://127.0.0.1:9/", "--secret-file", "nowhere").code == 2
+
+
+def test_a_card_is_printed_edited_and_written_as_a_page(
+    command: Command, filled: Project, project_folder: Path
+) -> None:
+    assert "| log_loss | 0.51 |" in command("models", "card", "delay/1").out
+    (project_folder / "words.md").write_text("Only for flights.")
+    assert command("models", "card", "delay/1", "--edit", "words.md").code == 0
+    assert "Only for flights." in command("models", "card", "delay@prod").out
+    assert command("models", "card", "delay/1", "--html", "card.html").code == 0
+    assert (project_folder / "card.html").read_text().startswith("<!doctype html>")
+    assert command("models", "card", "delay/1", "--edit", "nowhere.md").code == 2
+
+
+def test_the_lineage_of_a_version_names_its_deployments(command: Command, filled: Project) -> None:
+    assert "stable" in command("models", "lineage", "delay/1").out
+    found = command("models", "lineage", "delay/2", "--json").data["item"]
+    assert [row["deployment"] for row in found["deployments"]] == ["delay"]

@@ -27,6 +27,8 @@ READS: dict[str, dict[str, Any]] = {
     "models.at": {"model": "delay", "at": START},
     "models.environments": {"model": "delay"},
     "models.plan": {"model": "delay", "version": "2", "environment": "prod"},
+    "models.card": {"model": "delay", "version": "1", "form": "html"},
+    "models.lineage": {"model": "delay", "version": "prod"},
     "approvals.list": {"model": "delay"},
     "webhooks.list": {},
     "webhooks.show": {"webhook": "ci"},

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 app = App(name="models", help="Models: versions, aliases, environments and their history. Alone: `models ls`.")
 for _command in ("promote", "rollback", "environments", "approve", "refuse", "withdraw", "approvals"):
     app.command(f"mlwright.cli.promotions:{_command}", name=_command)
+for _command in ("card", "lineage"):
+    app.command(f"mlwright.cli.cards:{_command}", name=_command)
 
 _COLUMNS: list[Column] = [
     ("MODEL", lambda model: model.name),

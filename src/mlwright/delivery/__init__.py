@@ -5,6 +5,7 @@
 looking at a rollout needs NumPy.
 """
 
+from mlwright.delivery.lineage import Served, downstream
 from mlwright.delivery.port import Traffic
 from mlwright.delivery.rollouts import abort, look, look_all, rollback, start
 from mlwright.delivery.traffic import converge, declare, reconcile, withdraw
@@ -13,11 +14,13 @@ from mlwright.delivery.values import Deployment, Rollout, Step
 __all__ = [
     "Deployment",
     "Rollout",
+    "Served",
     "Step",
     "Traffic",
     "abort",
     "converge",
     "declare",
+    "downstream",
     "look",
     "look_all",
     "reconcile",
