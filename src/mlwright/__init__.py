@@ -21,6 +21,7 @@ _PUBLIC = {
     "System": "mlwright.system",
     "Trigger": "mlwright.system",
     "choice": "mlwright.sweeps",
+    "compare_runs": "mlwright.api.frames",
     "current_run": "mlwright.tracking",
     "errors": "mlwright.errors",
     "integers": "mlwright.sweeps",
@@ -40,6 +41,7 @@ _PUBLIC = {
     "log_text": "mlwright.tracking",
     "pipeline": "mlwright.pipelines",
     "register_model": "mlwright.registry",
+    "search_runs": "mlwright.api.frames",
     "set_note": "mlwright.tracking",
     "set_tags": "mlwright.tracking",
     "start_run": "mlwright.tracking",
@@ -68,6 +70,8 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from mlwright import errors as errors
+    from mlwright.api.frames import compare_runs as compare_runs
+    from mlwright.api.frames import search_runs as search_runs
     from mlwright.delivery import Deployment as Deployment
     from mlwright.monitoring import Monitor as Monitor
     from mlwright.pipelines import Pipeline as Pipeline

@@ -37,4 +37,18 @@ ROWS: tuple[Spec, ...] = (
         packages=("optuna",),
         summary="Optuna chooses the parameters of a sweep's trials and stops those that aren't worth it.",
     ),
+    Spec(
+        port="frame",
+        name="pandas",
+        target="mlwright.adapters.frame.pandas:frame_of",
+        packages=("pandas",),
+        summary="Tables of runs as data frames of pandas.",
+    ),
+    Spec(
+        port="frame",
+        name="polars",
+        target="mlwright.adapters.frame.polars:frame_of",
+        packages=("polars",),
+        summary="Tables of runs as data frames of polars.",
+    ),
 )
