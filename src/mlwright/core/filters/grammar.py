@@ -39,10 +39,10 @@ def parse_native(text: str, fields: FieldTable) -> Expression | None:
     if parser.reader.at_end:
         return None
     found = parser.either(0)
-    if not parser.reader.at_end:
-        token = parser.reader.token
+    token = parser.reader.token
+    if token.kind != "end":
         why = "this bracket was never opened" if token.says(")") else "AND, OR or the end was expected here"
-        parser.reader.fail(token, why)
+        raise parser.reader.fail(token, why)
     return found
 
 
