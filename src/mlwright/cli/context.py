@@ -42,8 +42,12 @@ NONE = Options()
 
 
 @contextmanager
-def connected(options: Options) -> Iterator[Client]:
+def connected(options: Options, *, create: bool = False) -> Iterator[Client]:
     """Give a client: of the server that options or environment name, else of this folder's ledger.
+
+    Args:
+        options: The command's options.
+        create: Whether an absent ledger may be made.
 
     Raises:
         NotFound: There is no server named and no project here.
@@ -55,7 +59,7 @@ def connected(options: Options) -> Iterator[Client]:
     if settings.server:
         client = RemoteClient(settings.server, actor=settings.actor)
     else:
-        client = LocalClient(open_project(options, create=False))
+        client = LocalClient(open_project(options, create=create))
     try:
         yield client
     finally:

@@ -59,7 +59,7 @@ def new(name: str, /, *, note: str = "", tag: list[str] | None = None, options: 
         note: What people should know of it.
         tag: A tag of its own, as KEY=VALUE; may be given more than once.
     """
-    with connected(options) as client:
+    with connected(options, create=True) as client:
         _print(client.call("experiments.new", name=name, note=note, tags=pairs(tag or [])), options)
 
 
@@ -124,7 +124,7 @@ def set_(
         keep_deleted_days: How long deleted runs stay in the bin; negative to leave that to `mlwright gc`.
     """
     given = {"tags": pairs(tag or []), "untag": untag or [], "run_note": run_note}
-    with connected(options) as client:
+    with connected(options, create=True) as client:
         found = client.call("experiments.set", name=name, note=note, keep_deleted_days=keep_deleted_days, **given)
     _print(found, options)
 

@@ -24,6 +24,7 @@ from mlwright.cli.output import (
     say,
     span,
 )
+from mlwright.cli.run_changes import add_to
 from mlwright.cli.run_tables import EVERYTHING, Shown, cell, narrowed, print_comparison
 from mlwright.core.ids import short
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mlwright.api.runs import Run, RunDetail
 
 app = App(name="runs", help="Runs: what was run and how it went. Alone: `runs ls`.")
+add_to(app)
 
 _COLUMNS: list[Column] = [
     ("RUN", lambda run: short(run.id)),

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from mlwright.core.ids import new_id, short
 from mlwright.errors import Conflict, NotFound
+from mlwright.ledger import folders
 from mlwright.ledger.conflicts import insert_or_keep
 from mlwright.ledger.schema import experiments, runs
 from mlwright.ledger.store import Transaction
@@ -129,8 +130,12 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def create_run(tx: Transaction, run: NewRun) -> None:
-    """Insert a run, with its experiment when that is new; a run that is there already is left alone."""
+    """Insert a run, with its experiment when that is new; a run that is there already is left alone.
+
+    The run gets what its experiment, or a folder of that, hands down.
+    """
     insert_or_keep(tx, runs, [_columns(tx, run, ensure_experiment(tx, run.experiment))])
+    folders.inherit(tx, run.id, run.experiment)
 
 
 def insert_run(tx: Transaction, run: NewRun, experiment_id: str) -> None:
@@ -262,7 +267,7 @@ def find_run(connection: sa.Connection, text: str) -> RunRow:
     """
     query = _select().order_by(runs.c.id.desc()).limit(6)
     if text == LATEST:
-        found = connection.execute(query.limit(1)).all()
+        found = connection.execute(query.where(runs.c.deleted_at.is_(None)).limit(1)).all()
     elif len(text) >= _SHORTEST:
         wanted = text.lower()
         starts, ends = runs.c.id.startswith(wanted, autoescape=True), runs.c.id.endswith(wanted, autoescape=True)
@@ -286,7 +291,7 @@ def find_run(connection: sa.Connection, text: str) -> RunRow:
 def list_runs(
     connection: sa.Connection, where: RunFilter | None = None, *, before: str | None = None, limit: int = 50
 ) -> list[RunRow]:
-    """Return runs, newest first.
+    """Return runs, newest first; those in the bin are left out.
 
     Args:
         connection: Where to look.
@@ -295,7 +300,7 @@ def list_runs(
         limit: How many at most.
     """
     where = where or RunFilter()
-    query = _select().order_by(runs.c.id.desc()).limit(limit)
+    query = _select().where(runs.c.deleted_at.is_(None)).order_by(runs.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(runs.c.id < before)
     if where.experiment is not None:
@@ -312,8 +317,8 @@ def list_runs(
 
 
 def count_runs(connection: sa.Connection) -> dict[str, int]:
-    """Return how many runs there are of each status."""
-    query = sa.select(runs.c.status, sa.func.count()).group_by(runs.c.status)
+    """Return how many runs there are of each status, without those in the bin."""
+    query = sa.select(runs.c.status, sa.func.count()).where(runs.c.deleted_at.is_(None)).group_by(runs.c.status)
     return dict(connection.execute(query).all())
 
 
