@@ -277,6 +277,46 @@ def _type_name(type_: Any) -> str:
     return f"{name}[{inner}]" if inner else name
 
 
+def mlflow_page() -> str:
+    """Return the page of the MLflow-compatible API: every endpoint that is served, and those that aren't yet."""
+    from mlwright.server.mlflow import about
+    from mlwright.server.mlflow.routes import LATER, all_routes
+
+    out = ["# MLflow's API\n", _NOTE]
+    out.append(
+        "`mlwright up` speaks the API of MLflow's tracking server and registry: set `MLFLOW_TRACKING_URI` to its URL\n"
+        "and go on using MLflow's own client, unchanged. Every path is served below `/api/2.0`, `/api/3.0`,\n"
+        f"`/ajax-api/2.0` and `/ajax-api/3.0`. The version spoken is {about.SPOKEN_VERSION}. Errors carry MLflow's error\n"
+        "codes, beside a sentence that says why and what to do.\n"
+    )
+    out.append("## Served\n\n| method | path | what it does |\n| --- | --- | --- |")
+    for route in sorted(all_routes(), key=lambda route: (route.path.lstrip("/"), route.method)):
+        meaning = _first_paragraph(inspect.getdoc(route.answer) or "")
+        path = route.path.removeprefix("/") if route.path.startswith("//") else route.path
+        out.append(f"| {route.method} | `{path}` | {meaning} |")
+    out.append(
+        "\n## Not now\n\nThese, and every path below them, answer with MLflow's error `NOT_IMPLEMENTED` (HTTP status"
+        " 501).\n\n| path | what it is for |\n| --- | --- |"
+    )
+    out += [f"| `{path}` | {what} |" for path, what in sorted(LATER.items())]
+    out.append(_MLFLOW_DIFFERENCES)
+    return "\n".join(out)
+
+
+_MLFLOW_DIFFERENCES = """
+## Where it differs
+
+- Infinite values of metrics are kept as they are; MLflow's server keeps the largest finite number instead.
+- A moment must lie between 1970 and the end of the year 9999; MLflow's server takes any number of milliseconds.
+- A run that is set to a final status without an end gets the present moment as its end, and one that is set to running
+  again loses it.
+- A batch is logged whole or not at all.
+- The same dataset (name and digest) in two experiments is one dataset.
+- Texts that hold U+0000 or half a character are refused.
+- Ids of runs have 26 characters. Clients don't look into them.
+"""
+
+
 def errors_page() -> str:
     """Return the page of errors: the tree, then what each one means."""
     from mlwright import errors
@@ -321,6 +361,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "python.md": python_page,
     "cli.md": cli_page,
     "http.md": http_page,
+    "mlflow-api.md": mlflow_page,
     "errors.md": errors_page,
 }
 

@@ -187,6 +187,15 @@ def test_a_history_is_given_in_pages(api: Speaker) -> None:
     assert token is None
 
 
+def test_a_point_that_is_sent_again_is_shown_once(api: Speaker) -> None:
+    run_id = api.run()
+    for value in ("NaN", 0.5):
+        for _ in range(3):
+            api.ok("runs/log-metric", {"run_id": run_id, "key": "k", "value": value, "timestamp": 7, "step": 1})
+    found = api.get("metrics/get-history", run_id=run_id, metric_key="k").json()["metrics"]
+    assert [point["value"] for point in found] == ["NaN", 0.5]
+
+
 @ON_BOTH
 def test_histories_of_several_runs_are_given_at_once(api: Speaker) -> None:
     ids = [api.run(), api.run()]

@@ -128,7 +128,16 @@ def get_interval(project: Project, given: GetInterval) -> History:
 
 
 def _out(points: list[Point], run_id: str | None = None) -> list[MetricOut]:
-    return [MetricOut(point.key, number_out(point.value), ms_out(point.at), point.step, run_id) for point in points]
+    """Return points as they are answered; one that a client sent twice, for it saw no answer, is shown once."""
+    found: list[MetricOut] = []
+    before: tuple[object, ...] | None = None
+    for point in points:
+        value = number_out(point.value)
+        known = (point.at, point.step, value)
+        if known != before:
+            found.append(MetricOut(point.key, value, ms_out(point.at), point.step, run_id))
+        before = known
+    return found
 
 
 def _place(token: str) -> Cursor:
