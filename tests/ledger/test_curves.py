@@ -16,6 +16,7 @@ from mlwright.core.ids import new_id
 from mlwright.errors import InvalidInput, NotFound
 from mlwright.ledger import Ledger, curves, runs
 from mlwright.ledger.curves import Point
+from mlwright.ledger.ingest import TAIL
 from mlwright.ledger.schema import chunks, points, series
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -59,7 +60,9 @@ def counted(ledger: Ledger, table: sa.Table) -> int:
         return int(connection.execute(sa.select(sa.func.coalesce(sa.func.sum(table.c.count), 0))).scalar_one())
 
 
-@pytest.mark.parametrize("sizes", [[1] * 5, [1000, 1, 1046, 1], [5000], [2047, 1, 2], [1024, 1024, 3]])
+@pytest.mark.parametrize(
+    "sizes", [[1] * 5, [1] * 40, [10, 6, 1, 17], [7] * 300, [1000, 1, 1046, 1], [5000], [2047, 1, 2], [1024, 1024, 3]]
+)
 def test_every_point_is_there_once_in_whatever_batches_it_came(ledger: Ledger, run_id: str, sizes: list[int]) -> None:
     since = 0
     for size in sizes:
@@ -71,9 +74,8 @@ def test_every_point_is_there_once_in_whatever_batches_it_came(ledger: Ledger, r
     assert found.last_at == START + timedelta(milliseconds=since - 1)
     numbers = [value for _, _, value, _ in rows(since)]
     assert (found.min, found.max) == (min(numbers), max(numbers))
-    assert counted(ledger, points) < 2048
     assert counted(ledger, chunks) % 1024 == 0
-    assert counted(ledger, points) + counted(ledger, chunks) == since
+    assert since - counted(ledger, chunks) < 2048 + TAIL
 
 
 def test_nan_and_infinities_are_kept_and_left_out_of_the_extremes_or_not(ledger: Ledger, run_id: str) -> None:
@@ -276,8 +278,8 @@ def test_a_fork_begins_with_the_curves_up_to_a_step(ledger: Ledger, run_id: str)
 def test_curves_of_runs_that_are_deleted_for_good_leave_nothing(ledger: Ledger, run_id: str) -> None:
     kept = new_run(ledger)
     write(ledger, run_id, rows(3000))
-    write(ledger, kept, rows(10))
+    write(ledger, kept, rows(20))
     with ledger.write() as tx:
         curves.drop_runs(tx, [run_id])
-    assert (counted(ledger, points), counted(ledger, chunks), counted(ledger, series)) == (10, 0, 10)
-    assert len(values(ledger, kept)) == 10
+    assert (counted(ledger, points), counted(ledger, chunks), counted(ledger, series)) == (20, 0, 20)
+    assert len(values(ledger, kept)) == 20

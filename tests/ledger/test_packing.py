@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.errors import IntegrityError, InvalidInput
-from mlwright.ledger.packing import Row, corners, outline, pack, read_outline, squeeze, unpack
+from mlwright.ledger.packing import Row, corners, outline, pack, read_records, squeeze, unpack
 from mlwright.ledger.thinning import thin
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)
@@ -50,7 +50,7 @@ def test_a_point_that_is_none_is_refused(row: Row) -> None:
 
 @given(ROWS)
 def test_an_outline_has_first_last_and_the_extremes(rows: list[Row]) -> None:
-    found = list(read_outline(outline(rows)))
+    found = list(read_records(outline(rows)))
     assert bits(found[:1]) == bits(rows[:1])
     assert bits(found[-1:]) == bits(rows[-1:])
     numbers = [row[2] for row in rows if not math.isnan(row[2])]

@@ -129,9 +129,8 @@ def _empty(tx: Transaction, series_ids: list[int]) -> None:
     """Remove all points of some series; what a series knows of them is set by the next batch."""
     for table in ("points", "chunks"):
         change_in(tx.connection, f"DELETE FROM {table} WHERE series_id IN (*)", (), series_ids)
-    change_in(
-        tx.connection, "UPDATE series SET count = 0, packed = 0, min = NULL, max = NULL WHERE id IN (*)", (), series_ids
-    )
+    change = "UPDATE series SET count = 0, packed = 0, min = NULL, max = NULL, tail = ? WHERE id IN (*)"
+    change_in(tx.connection, change, [b""], series_ids)
 
 
 def _add(tx: Transaction, run_id: str, key: str, rows: list[Row], origin: str) -> None:

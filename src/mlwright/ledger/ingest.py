@@ -1,8 +1,8 @@
 """The way of points into series: a few statements for a batch, whatever its size.
 
-A batch is grouped by key. What it brings to a key is one row of `points`; once a series has two blocks of points
-there, all whole blocks go to chunks and what is left stays. So a point that is logged alone is written twice, one
-that comes in a large batch once, and a series never has more than two blocks outside of chunks.
+A batch is grouped by key. A few points are appended to the series' own row, its tail, which has to be written anyway;
+when these are too many, or the batch brings many at once, they become one row of `points`; once two blocks of points
+are outside of chunks, all whole blocks go to chunks and what is left stays.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from sqlalchemy.exc import DataError, IntegrityError
 from mlwright.core.ids import short
 from mlwright.errors import NotFound
 from mlwright.ledger.driver import change_in, execute, execute_many, insert_returning, select_in
-from mlwright.ledger.packing import BLOCK, Row, outline, pack, squeeze
-from mlwright.ledger.points import rows_outside
+from mlwright.ledger.packing import BLOCK, Row, as_records, count_records, outline, pack, read_records, squeeze
+from mlwright.ledger.points import rows_of_batches
 from mlwright.ledger.store import Transaction
 
-_STATE = "id, count, packed, last_step, last_at, last, min, max"
-_NEW = "run_id, key, origin, shown, superseded, count, packed, last_step, last_at, last, min, max"
-_NEWEST = "UPDATE series SET count = ?, packed = ?, last_step = ?, last_at = ?, last = ? WHERE id = ?"
-_ALL = "UPDATE series SET count = ?, packed = ?, last_step = ?, last_at = ?, last = ?, min = ?, max = ? WHERE id = ?"
+#: A series keeps so many points in its own row.
+TAIL = 16
+_STATE = "id, count, packed, last_step, last_at, last, tail, min, max"
+_NEW = "run_id, key, origin, shown, superseded, count, packed, last_step, last_at, last, tail, min, max"
+_SET = "count = ?, packed = ?, last_step = ?, last_at = ?, last = ?, tail = ?"
+_NEWEST = f"UPDATE series SET {_SET} WHERE id = ?"
+_ALL = f"UPDATE series SET {_SET}, min = ?, max = ? WHERE id = ?"
 
 
 class _State(NamedTuple):
@@ -35,12 +38,13 @@ class _State(NamedTuple):
     last_step: int
     last_at: int
     last: float | None
+    tail: bytes
     min: float | None
     max: float | None
 
 
 class _Batch(NamedTuple):
-    """Points that go to one series, and its state before and after."""
+    """Points that go to one series and aren't in its tail, and its state before and after."""
 
     rows: list[Row]
     before: _State | None
@@ -97,9 +101,9 @@ def _add(connection: sa.Connection, run_id: str, origin: str, grouped: dict[str,
             batches.append(batch)
     if new:
         batches += _insert_series(connection, run_id, origin, new)
-    packed = [_pack(connection, batch) if _is_full(batch) else batch for batch in batches]
-    _insert_points(connection, packed)
-    _update_series(connection, packed)
+    settled = [_settled(connection, batch) for batch in batches]
+    _insert_points(connection, settled)
+    _update_series(connection, settled)
 
 
 def _lock(connection: sa.Connection, run_id: str) -> None:
@@ -114,15 +118,15 @@ def _advanced(before: _State | None, rows: list[Row]) -> _State:
     last = value if value == value else None
     low, high = (min(numbers), max(numbers)) if numbers else (None, None)
     if before is None:
-        return _State(0, len(rows), 0, step, at, last, low, high)
-    id_, total, packed, last_step, last_at, old_last, old_low, old_high = before
+        return _State(0, len(rows), 0, step, at, last, b"", low, high)
+    id_, total, packed, last_step, last_at, old_last, tail, old_low, old_high = before
     if total and (last_step, last_at, _ranked(old_last)) > (step, at, _ranked(last)):
         step, at, last = last_step, last_at, old_last
     if old_low is not None and (low is None or old_low < low):
         low = old_low
     if old_high is not None and (high is None or old_high > high):
         high = old_high
-    return _State(id_, total + len(rows), packed, step, at, last, low, high)
+    return _State(id_, total + len(rows), packed, step, at, last, tail, low, high)
 
 
 def _ranked(last: float | None) -> float:
@@ -132,7 +136,8 @@ def _ranked(last: float | None) -> float:
 def _insert_series(connection: sa.Connection, run_id: str, origin: str, new: dict[str, _Batch]) -> list[_Batch]:
     hide = "UPDATE series SET shown = 0 WHERE run_id = ? AND origin <> ? AND shown = 1 AND key IN (*)"
     change_in(connection, hide, (run_id, origin), list(new))
-    rows = [(run_id, key, origin, 1, False, *batch.after[1:]) for key, batch in new.items()]
+    batches = {key: _with_tail(batch) for key, batch in new.items()}
+    rows = [(run_id, key, origin, 1, False, *batch.after[1:]) for key, batch in batches.items()]
     try:
         made = dict(map(tuple, insert_returning(connection, "series", _NEW, rows, "key, id")))
     except IntegrityError as error:
@@ -140,24 +145,38 @@ def _insert_series(connection: sa.Connection, run_id: str, origin: str, new: dic
             f"run {short(run_id)} isn't in the ledger, so its metrics can't be either.",
             why="it was never created, or it was deleted for good",
         ) from error
-    return [batch._replace(after=batch.after._replace(id=made[key])) for key, batch in new.items()]
+    return [batch._replace(after=batch.after._replace(id=made[key])) for key, batch in batches.items()]
 
 
-def _is_full(batch: _Batch) -> bool:
-    return batch.after.total - batch.after.packed >= 2 * BLOCK
+def _with_tail(batch: _Batch) -> _Batch:
+    """Put a batch's points into the tail as long as there is room."""
+    tail = batch.after.tail
+    if not batch.rows or count_records(tail) + len(batch.rows) > TAIL:
+        return batch
+    return _Batch([], batch.before, batch.after._replace(tail=tail + as_records(batch.rows)))
 
 
-def _pack(connection: sa.Connection, batch: _Batch) -> _Batch:
-    """Move a series' whole blocks to chunks; return what is left as the batch to write."""
-    state = batch.after
-    rows = batch.rows
-    if batch.before is not None and batch.before.total > batch.before.packed:
-        rows = rows_outside(connection, state.id) + rows
+def _settled(connection: sa.Connection, batch: _Batch) -> _Batch:
+    """Put a batch's points where they belong: into the tail or chunks; what has to become a row of `points` is left."""
+    batch = _with_tail(batch)
+    if not batch.rows:
+        return batch
+    rows = [*read_records(batch.after.tail), *batch.rows]
+    state = batch.after._replace(tail=b"")
+    if state.total - state.packed >= 2 * BLOCK:
+        rows, state = _packed(connection, rows, state)
+    return _Batch(rows, batch.before, state)
+
+
+def _packed(connection: sa.Connection, rows: list[Row], state: _State) -> tuple[list[Row], _State]:
+    """Move a series' whole blocks to chunks; return what is left."""
+    if state.total - state.packed > len(rows):
+        rows = rows_of_batches(connection, state.id) + rows
         execute(connection, "DELETE FROM points WHERE series_id = ?", [state.id])
     whole = len(rows) // BLOCK * BLOCK
     chunks = [_chunk(state.id, state.packed + start, rows[start : start + BLOCK]) for start in range(0, whole, BLOCK)]
     execute_many(connection, "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", chunks)
-    return batch._replace(rows=rows[whole:], after=state._replace(packed=state.packed + whole))
+    return rows[whole:], state._replace(packed=state.packed + whole)
 
 
 def _chunk(series_id: int, place: int, rows: list[Row]) -> tuple[Any, ...]:
@@ -182,10 +201,10 @@ def _update_series(connection: sa.Connection, batches: list[_Batch]) -> None:
         if before is None:
             # It was inserted as it is, but for what went to chunks since.
             if after.packed:
-                newest.append((*after[1:6], after.id))
+                newest.append((*after[1:7], after.id))
         elif (before.min, before.max) == (after.min, after.max):
             # An index that need not change isn't touched.
-            newest.append((*after[1:6], after.id))
+            newest.append((*after[1:7], after.id))
         else:
             changed.append((*after[1:], after.id))
     execute_many(connection, _NEWEST, newest)

@@ -1,5 +1,7 @@
 """Points of a metric as bytes: few as they are, whole blocks compressed; and the outline of a block for plots.
 
+Very few points (a tail, an outline) are one record after the other, so that tails grow by appending.
+
 A packed block is a format byte and three columns of 64-bit little-endian numbers: steps, times (microseconds since
 1970) and values (doubles; NaN and infinities are kept). Format 0 has the columns as they are. In format 1 steps and
 times are differences to the number before, the bytes of each column are sorted by their place in the number (all lowest
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from operator import sub
 from typing import Any
@@ -29,6 +31,21 @@ _POINT = struct.Struct("<qqd")
 _ONE = struct.Struct("<Bqqd")
 _FASTEST = 1
 _HALF, _WHOLE = 1 << 63, 1 << 64
+
+
+def as_records(rows: Iterable[Row]) -> bytes:
+    """Return very few points as bytes, to which more can be appended."""
+    return b"".join([_POINT.pack(*row) for row in rows])
+
+
+def read_records(data: bytes) -> Iterator[Row]:
+    """Yield the points of such bytes."""
+    return _POINT.iter_unpack(data)
+
+
+def count_records(data: bytes) -> int:
+    """Return how many points such bytes hold."""
+    return len(data) // _POINT.size
 
 
 def pack(rows: Sequence[Row]) -> bytes:
@@ -84,12 +101,7 @@ def outline(rows: Sequence[Row]) -> bytes:
     """Return the few points that a plot needs of a block: first, last, smallest and largest of each quarter."""
     size = -(-len(rows) // PARTS)
     kept = (corners(rows[start : start + size]) for start in range(0, len(rows), size))
-    return b"".join(_POINT.pack(*row) for row in chain.from_iterable(kept))
-
-
-def read_outline(data: bytes) -> Iterator[Row]:
-    """Yield the points of an outline."""
-    return _POINT.iter_unpack(data)
+    return as_records(chain.from_iterable(kept))
 
 
 def corners(rows: Sequence[Row]) -> list[Row]:

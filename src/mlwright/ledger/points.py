@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from mlwright.ledger.driver import execute, select_in
-from mlwright.ledger.packing import PARTS, Row, read_outline, unpack
+from mlwright.ledger.packing import PARTS, Row, read_records, unpack
 from mlwright.ledger.schema.types import from_microseconds, to_microseconds
 from mlwright.ledger.thinning import thin
 
@@ -188,7 +188,7 @@ def _in_outline(connection: sa.Connection, series_id: int, span: tuple[int, int]
         if coarse or first_step < first or last_step > last:
             whole.append(place)
         else:
-            yield from read_outline(summary)
+            yield from read_records(summary)
     query = "SELECT data FROM chunks WHERE series_id = ? AND place IN (*)"
     for (data,) in select_in(connection, query, [series_id], whole):
         yield from _within(unpack(data), span)
@@ -201,6 +201,12 @@ def _within(rows: list[Row], span: tuple[int, int]) -> Iterator[Row]:
 
 def rows_outside(connection: sa.Connection, series_id: int) -> list[Row]:
     """Return the points of a series that are in no chunk yet, as they were logged."""
+    tail = execute(connection, "SELECT tail FROM series WHERE id = ?", [series_id]).scalar_one()
+    return [*rows_of_batches(connection, series_id), *read_records(tail)]
+
+
+def rows_of_batches(connection: sa.Connection, series_id: int) -> list[Row]:
+    """Return the points of a series that are neither in a chunk nor in its tail, as they were logged."""
     found = execute(connection, "SELECT data FROM points WHERE series_id = ? ORDER BY place", [series_id])
     return [row for (data,) in found for row in unpack(data)]
 

@@ -1,8 +1,9 @@
 """What runs logged: parameters, tags, metrics, datasets, artifacts; and how far each journal is shipped.
 
-A metric of a run is a *series*. What one batch brings to it is one row of `points`, however many points that are; whole
-blocks of them are packed together into a *chunk*, which carries what a plot needs of it, so that a curve of a million
-points is drawn from a thousand rows. What searches ask for is in the series itself.
+A metric of a run is a *series*. Its newest points are in its own row while they are few; they, or what a large batch
+brings at once, make one row of `points`; whole blocks of them are packed together into a *chunk*, which carries what a
+plot needs of it, so that a curve of a million points is drawn from a thousand rows. What searches ask for is in the
+series itself.
 """
 
 from __future__ import annotations
@@ -57,12 +58,14 @@ series = sa.Table(
     sa.Column("shown", sa.SmallInteger, nullable=False, comment="1: the newest of its run and key; else 0"),
     sa.Column("superseded", sa.Boolean, nullable=False),
     sa.Column("count", sa.BigInteger, nullable=False, comment="points in all"),
-    sa.Column("packed", sa.BigInteger, nullable=False, comment="points in chunks; the rest are in `points`"),
+    sa.Column("packed", sa.BigInteger, nullable=False, comment="points in chunks; the rest are in `points` and `tail`"),
     sa.Column("last", Real, comment="value at the largest (step, at); NULL is NaN"),
     sa.Column("last_step", sa.BigInteger, nullable=False),
     sa.Column("last_at", Moment, nullable=False),
     sa.Column("min", sa.Double, comment="of what isn't NaN; NULL when all is"),
     sa.Column("max", sa.Double, comment="of what isn't NaN; NULL when all is"),
+    # At the end, so that what searches read lies before it.
+    sa.Column("tail", sa.LargeBinary, nullable=False, default=b"", comment="its newest points as long as they are few"),
     sa.UniqueConstraint("run_id", "key", "origin"),
 )
 for _name in ("last", "min", "max"):

@@ -714,12 +714,15 @@ def upgrade() -> None:
         sa.Column("shown", sa.SmallInteger(), nullable=False, comment="1: the newest of its run and key; else 0"),
         sa.Column("superseded", sa.Boolean(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False, comment="points in all"),
-        sa.Column("packed", sa.BigInteger(), nullable=False, comment="points in chunks; the rest are in `points`"),
+        sa.Column(
+            "packed", sa.BigInteger(), nullable=False, comment="points in chunks; the rest are in `points` and `tail`"
+        ),
         sa.Column("last", sa.Double(), nullable=True, comment="value at the largest (step, at); NULL is NaN"),
         sa.Column("last_step", sa.BigInteger(), nullable=False),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
         sa.Column("min", sa.Double(), nullable=True, comment="of what isn't NaN; NULL when all is"),
         sa.Column("max", sa.Double(), nullable=True, comment="of what isn't NaN; NULL when all is"),
+        sa.Column("tail", sa.LargeBinary(), nullable=False, comment="its newest points as long as they are few"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_series_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
         sa.UniqueConstraint("run_id", "key", "origin", name=op.f("uq_series_run_id_key_origin")),
