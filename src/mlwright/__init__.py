@@ -24,6 +24,7 @@ _PUBLIC = {
     "compare_runs": "mlwright.api.frames",
     "current_run": "mlwright.tracking",
     "errors": "mlwright.errors",
+    "fork_run": "mlwright.tracking",
     "integers": "mlwright.sweeps",
     "load_model": "mlwright.registry",
     "log_artifact": "mlwright.tracking",
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from mlwright.system import System as System
     from mlwright.system import Trigger as Trigger
     from mlwright.tracking import current_run as current_run
+    from mlwright.tracking import fork_run as fork_run
     from mlwright.tracking import log_artifact as log_artifact
     from mlwright.tracking import log_calibration as log_calibration
     from mlwright.tracking import log_confusion_matrix as log_confusion_matrix

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwright.tracking.context import current_project, current_run
+from mlwright.tracking.fork import fork_run
 from mlwright.tracking.log import (
     log_artifact,
     log_calibration,
@@ -41,6 +42,7 @@ __all__ = [
     "Run",
     "current_project",
     "current_run",
+    "fork_run",
     "log_artifact",
     "log_calibration",
     "log_confusion_matrix",

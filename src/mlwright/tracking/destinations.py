@@ -10,7 +10,7 @@ from mlwright import project as projects
 from mlwright.artifacts.store import ArtifactStore
 from mlwright.core.clock import Clock
 from mlwright.core.settings import Settings, redact, resolve
-from mlwright.ledger import resuming, tracked
+from mlwright.ledger import forks, resuming, runs, tracked
 from mlwright.project import Project
 from mlwright.tracking import arrivals, shipping
 from mlwright.tracking.records import Closed, Opened
@@ -68,6 +68,13 @@ class Destination(Protocol):
     def find(self, *, run_id: str = "", name: str = "", experiment: str = "") -> resuming.Resumable | None:
         """Return the run to go on with, by its id or as the newest of its name; None when there is none."""
 
+    def fork(self, run_id: str, *, at_step: int | None, name: str) -> str:
+        """Make a run that begins with what another one had; return its id.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+
     def describe(self) -> str:
         """Return where it is, without secrets."""
 
@@ -109,6 +116,12 @@ class LedgerDestination:
         """Look into the ledger."""
         with self._project.ledger.read() as connection:
             return resuming.find_resumable(connection, run_id=run_id, name=name, experiment=experiment)
+
+    def fork(self, run_id: str, *, at_step: int | None, name: str) -> str:
+        """Make it in one transaction."""
+        with self._project.ledger.write(self._project.actor) as tx:
+            row = runs.find_run(tx.connection, run_id)
+            return forks.fork(tx, row, at_step=at_step, name=name or f"{row.name}-fork")
 
     def describe(self) -> str:
         """Return the ledger's URL."""

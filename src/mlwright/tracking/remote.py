@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
@@ -103,6 +104,12 @@ class ServerDestination:
         except NotFound:
             return None
         return msgspec.json.decode(answer, type=Resumable)
+
+    def fork(self, run_id: str, *, at_step: int | None, name: str) -> str:
+        """Ask the server to make it."""
+        body = {"at_step": at_step, "name": name, "actor": self.settings.actor}
+        answer = self._request("POST", f"/runs/{quote(run_id, safe='')}/fork", json=body)
+        return str(msgspec.json.decode(answer)["run_id"])
 
     def describe(self) -> str:
         """Return the server's URL."""
