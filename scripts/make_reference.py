@@ -286,8 +286,8 @@ def mlflow_page() -> str:
     out.append(
         "`mlwright up` speaks the API of MLflow's tracking server and registry: set `MLFLOW_TRACKING_URI` to its URL\n"
         "and go on using MLflow's own client, unchanged. Every path is served below `/api/2.0`, `/api/3.0`,\n"
-        f"`/ajax-api/2.0` and `/ajax-api/3.0`. The version spoken is {about.SPOKEN_VERSION}. Errors carry MLflow's error\n"
-        "codes, beside a sentence that says why and what to do.\n"
+        f"`/ajax-api/2.0` and `/ajax-api/3.0`. The version spoken is {about.SPOKEN_VERSION}. Errors carry MLflow's\n"
+        "error codes, beside a sentence that says why and what to do.\n"
     )
     out.append("## Served\n\n| method | path | what it does |\n| --- | --- | --- |")
     for route in sorted(all_routes(), key=lambda route: (route.path.lstrip("/"), route.method)):

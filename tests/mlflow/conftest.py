@@ -50,9 +50,9 @@ def peer() -> Path:
 
 
 @pytest.fixture
-def script(peer: Path, project: Project, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+def script(peer: Path, served_project: Project, tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """Runs a script of this folder with MLflow's unmodified client against a served project; returns what it prints."""
-    with background(project) as url:
+    with background(served_project) as url:
 
         def run(name: str, *arguments: str) -> str:
             environment = {
