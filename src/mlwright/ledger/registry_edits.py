@@ -48,6 +48,11 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str]
     aliases: list[str]
 
+    @property
+    def run_id(self) -> str:
+        """The run that made it, which may be of another tracker; empty when it isn't known."""
+        return self.row.run_id or str(self.row.lineage.get("run_id") or "")
+
 
 class RegisteredModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model with all that is said about it.

@@ -89,10 +89,7 @@ def _draft(
         kept = _keep(store, source)
         base = _described(store, source)
     lineage = {**base.lineage, "run_id": source.run_id or None, "source": source.uri}
-    if source.model_id:
-        lineage["model_id"] = source.model_id
-    if wanted.run_link:
-        lineage["run_link"] = wanted.run_link
+    lineage |= {"model_id": source.model_id or None, "run_link": wanted.run_link or None}
     return (
         msgspec.structs.replace(
             base,

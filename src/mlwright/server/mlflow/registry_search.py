@@ -12,7 +12,7 @@ from mlwright.ledger.registry_edits import Registered, RegisteredModel
 from mlwright.server.mlflow import sifting, tokens
 from mlwright.server.mlflow.errors import invalid
 from mlwright.server.mlflow.registry import IS_PROMPT
-from mlwright.server.mlflow.registry_shapes import Models, Versions, model_out, run_of, version_out
+from mlwright.server.mlflow.registry_shapes import Models, Versions, model_out, version_out
 from mlwright.server.mlflow.route import Route
 from mlwright.server.mlflow.values import Int64
 
@@ -84,7 +84,7 @@ def _of_version(found: Registered, field: Field) -> list[Any]:
     known: dict[str, Any] = {
         "name": row.model,
         "version": float(row.version),
-        "run_id": run_of(found),
+        "run_id": found.run_id,
         "source": version_out(found).source,
         "created": row.created_at,
         "changed": found.changed_at,

@@ -23,10 +23,10 @@ class VersionOut(Answer, frozen=True, kw_only=True):
     current_stage: str
     source: str
     status: str
+    description: str
+    run_id: str
+    run_link: str
     user_id: str = ""
-    description: str = ""
-    run_id: str = ""
-    run_link: str = ""
     model_id: str = ""
     tags: list[TagOut] = []
     aliases: list[str] = []
@@ -90,7 +90,7 @@ def version_out(found: Registered) -> VersionOut:
         status=_STATUSES.get(row.status, "READY"),
         user_id=row.actor.removeprefix("user:"),
         description=row.description,
-        run_id=run_of(found),
+        run_id=found.run_id,
         run_link=str(row.lineage.get("run_link") or ""),
         model_id=row.logged_model_id or "",
         tags=tags_out(found.tags),
@@ -109,11 +109,6 @@ def model_out(found: RegisteredModel) -> ModelOut:
         tags=tags_out(found.tags),
         aliases=[AliasOut(alias, str(version)) for alias, version in found.aliases.items()],
     )
-
-
-def run_of(found: Registered) -> str:
-    """Return the run that made a version, which may be of another tracker; empty when it isn't known."""
-    return found.row.run_id or str(found.row.lineage.get("run_id") or "")
 
 
 def download_uri(found: Registered) -> str:

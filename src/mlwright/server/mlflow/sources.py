@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: MLflow's stages; what a client writes means the one that it equals but for capitals.
 STAGES = ("None", "Staging", "Production", "Archived")
 _LOGGED = re.compile(r"m-[0-9a-zA-Z]+")
+#: Schemes of URIs that a server would have to trust the host of.
+_HOSTS = ("http", "https", "ftp", "sftp")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -72,6 +74,8 @@ def resolve(store: ArtifactStore, connection: Connection, given: Given) -> Sourc
     path = paths.path_of(given.source)
     if path is not None:
         return _of_path(store, connection, given, path)
+    if scheme in _HOSTS:
+        raise _refused(given.source, f"'{scheme}' names a host that artifacts are not fetched from")
     return Source(uri=given.source, run_id=_run_of(connection, given), model_id=given.model_id or "")
 
 
@@ -131,7 +135,7 @@ def _of_models(store: ArtifactStore, connection: Connection, given: Given) -> So
     if not name or not mark or not which:
         raise _refused(given.source, "write models:/<name>/<version>, models:/<name>@<alias> or models:/<model_id>")
     found = aliased_version(connection, name, which) if mark == "@" else named_version(connection, name, which)
-    run_id, model_id = found.row.run_id or "", found.row.logged_model_id or ""
+    run_id, model_id = found.run_id, found.row.logged_model_id or ""
     if given.run_id not in (None, "", run_id) or given.model_id not in (None, "", model_id):
         raise _refused(given.source, "run_id and model_id have to be those of the version")
     uri = f"models:/{name}/{found.row.version}"
@@ -154,8 +158,9 @@ def _of_runs(store: ArtifactStore, connection: Connection, given: Given) -> Sour
         raise _refused(given.source, "run_id has to be that of the source")
     try:
         _, place = places.run_place(connection, run_id, paths.checked_path(name))
-    except NotFound as error:
-        raise _refused(given.source, "there is no such run") from error
+    except NotFound:
+        # A client may name runs of another tracker, as MLflow's server lets it.
+        return Source(uri=given.source, run_id=run_id)
     return Source(uri=given.source, run_id=run_id, entries=places.all_below(store, connection, place))
 
 
