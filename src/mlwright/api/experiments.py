@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -314,15 +314,11 @@ def _experiment(connection: Connection, row: ExperimentRow) -> Experiment:
         note=row.note,
         tags=row.tags,
         settings=msgspec.convert(row.settings, ExperimentSettings),
-        inherited=_settings(folders.settings_of(connection, row.name)),
+        inherited=msgspec.convert(folders.settings_of(connection, row.name), ExperimentSettings, from_attributes=True),
         runs=folders.counts_of(connection, row.id),
         created_at=row.created_at,
         deleted_at=row.deleted_at,
     )
-
-
-def _settings(found: Any) -> ExperimentSettings:
-    return msgspec.convert(found, ExperimentSettings, from_attributes=True)
 
 
 ENDPOINTS = (

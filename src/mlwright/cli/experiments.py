@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
@@ -21,6 +22,29 @@ _COLUMNS: list[Column] = [
     ("EXPERIMENTS", lambda place: str(place.experiments)),
     ("RUNS", lambda place: str(place.runs)),
 ]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What to change of an experiment or a folder.
+
+    Attributes:
+        note: What people should know of the experiment itself.
+        tag: A tag for new runs, as KEY=VALUE; may be given more than once.
+        untag: Key of a tag to set no more; may be given more than once.
+        run_note: What new runs have as their note at first.
+        keep_deleted_days: How long deleted runs stay in the bin; negative to leave that to `mlwright gc`.
+    """
+
+    note: str | None = None
+    tag: list[str] | None = None
+    untag: list[str] | None = None
+    run_note: str | None = None
+    keep_deleted_days: float | None = None
+
+
+NO_CHANGE = Change()
 
 
 @app.default
@@ -102,30 +126,16 @@ def restore(name: str, /, *, below: Flag = False, options: Options = NONE) -> No
 
 
 @app.command(name="set")
-def set_(
-    name: str,
-    /,
-    *,
-    note: str | None = None,
-    tag: list[str] | None = None,
-    untag: list[str] | None = None,
-    run_note: str | None = None,
-    keep_deleted_days: float | None = None,
-    options: Options = NONE,
-) -> None:
+def set_(name: str, /, *, change: Change = NO_CHANGE, options: Options = NONE) -> None:
     """Change what an experiment or a folder hands down to the runs that begin below it.
 
     Args:
         name: Its path.
-        note: What people should know of the experiment itself.
-        tag: A tag for new runs, as KEY=VALUE; may be given more than once.
-        untag: Key of a tag to set no more; may be given more than once.
-        run_note: What new runs have as their note at first.
-        keep_deleted_days: How long deleted runs stay in the bin; negative to leave that to `mlwright gc`.
     """
-    given = {"tags": pairs(tag or []), "untag": untag or [], "run_note": run_note}
+    given: dict[str, Any] = {key: getattr(change, key) for key in ("note", "run_note", "keep_deleted_days")}
+    given |= {"tags": pairs(change.tag or []), "untag": change.untag or []}
     with connected(options, create=True) as client:
-        found = client.call("experiments.set", name=name, note=note, keep_deleted_days=keep_deleted_days, **given)
+        found = client.call("experiments.set", name=name, **given)
     _print(found, options)
 
 

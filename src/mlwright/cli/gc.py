@@ -13,7 +13,7 @@ from mlwright.core.ids import short
 from mlwright.errors import InvalidUsage
 
 if TYPE_CHECKING:
-    from mlwright.api.run_changes import PurgedRuns
+    from mlwright.api.bin import PurgedRuns
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 _SHOWN = 20

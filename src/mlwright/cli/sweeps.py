@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from mlwright.cli.context import NONE, Options, connected, local_only, open_project
 from mlwright.cli.output import (
@@ -40,6 +41,33 @@ _COLUMNS: list[Column] = [
     ("BEST", lambda sweep: ", ".join(map(number, sweep.best)) or "-"),
     ("STARTED", lambda sweep: moment(sweep.created_at)),
 ]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What wins over what a sweep declares.
+
+    Attributes:
+        name: What to call the sweep; needed when the target is an objective of another name.
+        trials: How many trials there are to be in all.
+        parallel: How many trials run at once, each in a process.
+        timeout_s: Begin no trial after so many seconds.
+        seed: What chance starts from.
+        experiment: What to file the sweep under.
+        anew: Begin another sweep instead of going on with the one of this name.
+    """
+
+    name: str | None = None
+    trials: int | None = None
+    parallel: int | None = None
+    timeout_s: float | None = None
+    seed: int | None = None
+    experiment: str | None = None
+    anew: Annotated[bool, Parameter(negative=())] = False
+
+
+AS_DECLARED = Chosen()
 
 
 @app.default
@@ -76,44 +104,19 @@ def show(sweep: str, /, *, experiment: str | None = None, best: int = 10, option
 
 
 @app.command
-def run(
-    target: str,
-    /,
-    *,
-    name: str | None = None,
-    trials: int | None = None,
-    parallel: int | None = None,
-    timeout_s: float | None = None,
-    seed: int | None = None,
-    experiment: str | None = None,
-    anew: bool = False,
-    options: Options = NONE,
-) -> None:
+def run(target: str, /, *, chosen: Chosen = AS_DECLARED, options: Options = NONE) -> None:
     """Run the trials of a sweep that are missing.
 
     Args:
         target: A sweep, or an objective whose annotations declare its space, as FILE.py:NAME or package.module:NAME.
-        name: What to call the sweep; needed when the target is an objective of another name.
-        trials: How many trials there are to be in all.
-        parallel: How many trials run at once, each in a process.
-        timeout_s: Begin no trial after so many seconds.
-        seed: What chance starts from.
-        experiment: What to file the sweep under.
-        anew: Begin another sweep instead of going on with the one of this name.
     """
     local_only(options, "sweep run")
-    declared = _load(target, name)
-    given: dict[str, Any] = {
-        "trials": trials,
-        "parallel": parallel,
-        "timeout_s": timeout_s,
-        "seed": seed,
-        "experiment": experiment,
-        "resume": False if anew else None,
-    }
+    declared = _load(target, chosen.name)
+    given = {name: getattr(chosen, name) for name in ("trials", "parallel", "timeout_s", "seed", "experiment")}
+    given |= {"resume": False if chosen.anew else None}
     with open_project(options, create=True) as project, TrialProgress(declared.name, target) as progress:
-        chosen = {key: value for key, value in given.items() if value is not None}
-        result = declared.run(on_trial=progress, project=project, **chosen)
+        wanted: Any = {key: value for key, value in given.items() if value is not None}
+        result = declared.run(on_trial=progress, project=project, **wanted)
         progress.stop()
         if options.json:
             print_json(item={"run_id": result.run_id, "best": result.front[:1], "importances": result.importances})
