@@ -18,7 +18,7 @@ from mlwright.api.model_history import Change
 from mlwright.api.models import Model
 from mlwright.api.monitors import MonitorState
 from mlwright.api.promotions import Environment
-from mlwright.api.runs import Run
+from mlwright.api.search import FoundRun
 from mlwright.api.webhooks import Delivery, Webhook
 from mlwright.cli import output
 from mlwright.core.events import Event
@@ -27,8 +27,8 @@ from mlwright.server.main import background
 
 #: Words of each listing, the type of its items, and something that its table must show.
 LISTINGS: list[tuple[list[str], Any, str]] = [
-    (["runs"], Run, RUN_ID[-8:]),
-    (["runs", "ls", "--status", "failed"], Run, "failed"),
+    (["runs"], FoundRun, RUN_ID[-8:]),
+    (["runs", "ls", "--status", "failed"], FoundRun, "failed"),
     (["models"], Model, "prod=1"),
     (["models", "history", "delay"], Change, "first"),
     (["models", "environments", "delay"], Environment, "staging"),
