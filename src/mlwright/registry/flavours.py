@@ -5,24 +5,40 @@ The recipe is a part of the files, so the version's digest covers all that decid
 
 from __future__ import annotations
 
+import importlib
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from mlwright.artifacts import codecs
 from mlwright.artifacts.trees import Entry, Manifest, read_manifest
+from mlwright.core import adapters
 from mlwright.core.digest import canonical_json
-from mlwright.errors import IntegrityError, InvalidUsage, PermissionDenied, TypeMismatch, missing_extra
+from mlwright.errors import (
+    IntegrityError,
+    InvalidDefinition,
+    InvalidUsage,
+    MissingExtra,
+    PermissionDenied,
+    TypeMismatch,
+    missing_extra,
+)
 from mlwright.registry.values import ModelVersion
 from mlwright.registry.versions import get_version
 
 if TYPE_CHECKING:
     from mlwright.artifacts.port import ArtifactStore
     from mlwright.project import Project
+    from mlwright.registry.port import Flavour
     from mlwright.registry.predictor import Predictor, Recipe
 
 _ESTIMATOR = "estimator"
 _RECIPE = "model.json"
+#: Codec of a function that is kept by its name alone.
+REFERENCE = "reference"
 
 
 class Packed(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,23 +57,42 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True):
     unsafe: bool
 
 
+def library_of(model: Any) -> Flavour | None:
+    """Return the library that a model is of, None for scikit-learn's and plain objects."""
+    for spec in adapters.specs():
+        # A model's library is loaded wherever the model is; asking this way imports nothing.
+        if spec.port == "flavour" and any(package in sys.modules for package in spec.packages):
+            library: Flavour = adapters.load("flavour", spec.name)()
+            if library.accepts(model):
+                return library
+    return None
+
+
+def library_named(flavour: str) -> Flavour | None:
+    """Return the library of a flavour, None for `sklearn` and `python`."""
+    if flavour in ("sklearn", "python"):
+        return None
+    library: Flavour = adapters.load("flavour", flavour)()
+    return library
+
+
 def flavour_of(model: Any) -> str:
-    """Return `sklearn` for a scikit-learn estimator, `python` for any other object that can predict.
+    """Return the name of a model's library, `sklearn` for a scikit-learn estimator, `python` for what can predict.
 
     Raises:
         InvalidUsage: The object has no `predict` and can't be called.
     """
-    # A fitted estimator has its library loaded; asking this way imports nothing.
-    import sys
-
+    library = library_of(model)
+    if library is not None:
+        return library.name
     base = sys.modules.get("sklearn.base")
     if base is not None and isinstance(model, base.BaseEstimator):
         return "sklearn"
-    if not callable(getattr(model, "predict", model)):
-        raise InvalidUsage(
-            f"a {type(model).__name__} is no model.", fix="give an estimator, or an object with predict(columns)"
-        )
-    return "python"
+    if isinstance(model, str) or callable(getattr(model, "predict", model)):
+        return "python"
+    raise InvalidUsage(
+        f"a {type(model).__name__} is no model.", fix="give an estimator, or an object with predict(columns)"
+    )
 
 
 def save_estimator(store: ArtifactStore, model: Any, *, allow_pickle: bool) -> codecs.Saved:
@@ -65,13 +100,55 @@ def save_estimator(store: ArtifactStore, model: Any, *, allow_pickle: bool) -> c
 
     Raises:
         TypeMismatch: It needs pickle and `allow_pickle` is False.
+        PermissionDenied: Its library's format runs code when it is loaded, and `allow_pickle` is False.
     """
+    library = library_of(model)
+    if library is not None:
+        return _save_with(library, store, model, allow_pickle=allow_pickle)
+    if isinstance(model, str):
+        blob = store.put(model.encode())
+        return codecs.Saved(digest=blob.digest, codec=REFERENCE, type="function", size_bytes=blob.size_bytes)
     try:
         return codecs.save(store, model, allow_pickle=allow_pickle)
     except TypeMismatch:
         if not allow_pickle:
             raise
         return codecs.save(store, model, codec="pickle", allow_pickle=True)
+
+
+def _save_with(library: Flavour, store: ArtifactStore, model: Any, *, allow_pickle: bool) -> codecs.Saved:
+    if library.unsafe and not allow_pickle:
+        raise PermissionDenied(
+            f"a {library.name} model is not stored unless you wish it.",
+            why="whoever loads it runs whatever code it holds",
+            fix="allow_pickle=True, or convert it to ONNX",
+        )
+    with tempfile.TemporaryDirectory(prefix="mlwright-") as folder:
+        path = Path(folder) / _ESTIMATOR
+        library.save(model, path)
+        blob = store.put(path)
+    type_ = f"{type(model).__module__}.{type(model).__qualname__}"
+    return codecs.Saved(
+        digest=blob.digest, codec=library.name, type=type_, size_bytes=blob.size_bytes, unsafe=library.unsafe
+    )
+
+
+def function_named(reference: str) -> Any:
+    """Return the function that a reference `module:function` names.
+
+    Raises:
+        InvalidDefinition: There is none.
+    """
+    module, _, name = reference.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InvalidDefinition(
+            f"there is no function '{reference}' here.", why=str(error), fix="write it as module:function"
+        ) from error
+    if not callable(function) and not hasattr(function, "predict"):
+        raise InvalidDefinition(f"'{reference}' is neither a function nor has it predict(columns).")
+    return function
 
 
 def pack(store: ArtifactStore, saved: codecs.Saved, recipe: Recipe) -> Packed:
@@ -115,7 +192,7 @@ def load_predictor(project: Project, version: ModelVersion, *, allow_pickle: boo
     if files.keys() != {_ESTIMATOR, _RECIPE}:
         raise IntegrityError(f"the files of model version {version.ref} are not those of a model: {sorted(files)}.")
     recipe = msgspec.json.decode(project.store.read(files[_RECIPE]), type=Recipe)
-    estimator = codecs.load(project.store, files[_ESTIMATOR], recipe.codec, allow_pickle=allow_pickle)
+    estimator = _load(project.store, files[_ESTIMATOR], recipe, allow_pickle=allow_pickle)
     return Predictor(_without_names(estimator), recipe, name=version.ref)
 
 
@@ -141,6 +218,26 @@ def load_profile(project: Project, version: ModelVersion) -> Any:
     if version.profile_digest is None:
         return None
     return msgspec.json.decode(project.store.read(version.profile_digest))
+
+
+def _load(store: ArtifactStore, digest: str, recipe: Recipe, *, allow_pickle: bool) -> Any:
+    if recipe.codec == REFERENCE:
+        return function_named(store.read(digest).decode())
+    library = library_named(recipe.flavour)
+    if library is None:
+        return codecs.load(store, digest, recipe.codec, allow_pickle=allow_pickle)
+    if library.unsafe and not allow_pickle:
+        raise PermissionDenied(
+            f"the {recipe.flavour} model {digest} is not loaded.", why="loading it runs whatever code it holds"
+        )
+    try:
+        return library.load(store.path(digest))
+    except ImportError as error:
+        extra = adapters.find("flavour", recipe.flavour).extra
+        raise MissingExtra(
+            f"loading the model needs the package '{error.name}', which is not installed.",
+            fix=f"pip install 'mlwright[{extra}]'" if extra else f"pip install {error.name}",
+        ) from error
 
 
 def _without_names(estimator: Any) -> Any:

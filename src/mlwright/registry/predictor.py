@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from mlwright.errors import InvalidInput
+from mlwright.registry.frames import columns_of
 from mlwright.registry.values import Column, Output, Unknown
 
 #: Columns of one batch by name: one-dimensional arrays of equal length; text is an object array of str and None.
@@ -55,7 +56,7 @@ class Predictor:
             for column, categories in recipe.categories.items()
         }
         self._as_objects = any(c.datatype == "BYTES" and c.name not in self._codes for c in recipe.columns)
-        self._ask = _ask_python(estimator) if recipe.flavour == "python" else _ask_sklearn(estimator, recipe.output)
+        self._ask = _asking(estimator, recipe)
 
     def __repr__(self) -> str:
         return f"Predictor({self.name!r}, {len(self.recipe.columns)} columns -> {self.recipe.output})"
@@ -64,7 +65,7 @@ class Predictor:
         """Answer a batch.
 
         Args:
-            columns: The input columns; further ones are ignored.
+            columns: The input columns by name, or a frame or matrix of them; further ones are ignored.
 
         Returns:
             The output column by name: float64 of shape [rows].
@@ -72,7 +73,7 @@ class Predictor:
         Raises:
             InvalidInput: A column is missing, or holds a category that was never seen and may not be missing.
         """
-        given = {column.name: self._column(columns, column) for column in self.recipe.columns}
+        given = self._given(columns)
         answered = self._ask(given if self.recipe.flavour == "python" else self._matrix(given))
         rows = len(next(iter(given.values())))
         values = np.asarray(answered, dtype=np.float64)
@@ -82,17 +83,39 @@ class Predictor:
 
     def matrix(self, columns: Columns) -> np.ndarray:
         """Return the matrix that the estimator sees: shape [rows, columns], in the order of training."""
-        return self._matrix({column.name: self._column(columns, column) for column in self.recipe.columns})
+        return self._matrix(self._given(columns))
+
+    def _given(self, columns: Columns) -> dict[str, np.ndarray]:
+        """Return the input columns, each of the type and length that the signature says.
+
+        Raises:
+            InvalidInput: A column is missing, holds text where numbers belong, or has another length.
+        """
+        taken = columns if isinstance(columns, dict) else columns_of(columns, self.recipe.columns)
+        given = {column.name: self._column(taken, column) for column in self.recipe.columns}
+        lengths = {name: len(values) for name, values in given.items()}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+            raise InvalidInput(f"the columns given to {self.name} differ in length.", why=listed)
+        return given
 
     def _column(self, columns: Columns, column: Column) -> np.ndarray:
         try:
-            return columns[column.name]
+            values: Any = columns[column.name]
         except KeyError:
             raise InvalidInput(
                 f"{self.name} needs the column '{column.name}', which is not there.",
                 why=f"columns given: {', '.join(columns) or 'none'}",
                 column=column.name,
             ) from None
+        if not isinstance(values, np.ndarray):
+            values = np.asarray(values)
+        if column.datatype != "BYTES" and values.dtype.kind in "US":
+            raise InvalidInput(
+                f"column '{column.name}' of {self.name} holds text, and is declared as {column.datatype}.",
+                column=column.name,
+            )
+        return np.asarray(values)
 
     def _matrix(self, given: dict[str, np.ndarray]) -> np.ndarray:
         rows = len(next(iter(given.values())))
@@ -113,6 +136,15 @@ class Predictor:
                         column=name,
                     )
         return encoded
+
+
+def _asking(estimator: Any, recipe: Recipe) -> Callable[[Any], Any]:
+    from mlwright.registry.flavours import library_named
+
+    if recipe.flavour == "python":
+        return _ask_python(estimator)
+    library = library_named(recipe.flavour)
+    return _ask_sklearn(estimator, recipe.output) if library is None else library.answerer(estimator, recipe.output)
 
 
 def _ask_sklearn(estimator: Any, output: Output) -> Callable[[Any], Any]:

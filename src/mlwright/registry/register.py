@@ -6,7 +6,6 @@ import math
 import platform
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -14,10 +13,12 @@ import msgspec
 
 from mlwright.core.clock import as_utc
 from mlwright.core.digest import canonical_json, is_digest
+from mlwright.core.environment import versions_of
 from mlwright.errors import InvalidDefinition, InvalidUsage, did_you_mean, missing_extra
 from mlwright.ledger import artifacts
 from mlwright.ledger import registry as rows
 from mlwright.registry import context, flavours
+from mlwright.registry.frames import columns_of
 from mlwright.registry.signatures import example_of, infer_columns
 from mlwright.registry.values import (
     Column,
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from mlwright.registry.gates import Evaluation
     from mlwright.registry.predictor import Recipe
 
-_PACKAGES = ("mlwright", "numpy", "scikit-learn", "scipy", "skops")
-
 
 class About(TypedDict, total=False):
     """What may be told of a model beside its name.
@@ -46,7 +45,8 @@ class About(TypedDict, total=False):
         categories: For text columns, their categories; a value is handed on as its place in this list.
         unknown: What a category that was never seen becomes: `missing` (the default) or an `error`.
         output: `probability` of the second class (the default of classifiers), or the predicted `value`.
-        example: A few rows of input, by column; kept with the version, and answered once to see that the model can.
+        example: A few rows of input: columns by name, or a frame (Arrow, pandas, polars) or matrix of them; kept with
+            the version, and answered once to see that the model can.
         metrics: Measured at training time.
         reference: The reference profile for monitors: anything JSON-able, for example that of `mlwright.monitoring`.
         evaluation: Labelled rows that it was not trained on; gates judge it on them while nothing serves yet.
@@ -59,7 +59,7 @@ class About(TypedDict, total=False):
     categories: Mapping[str, list[str]]
     unknown: Unknown
     output: Output
-    example: Mapping[str, Any]
+    example: Any
     metrics: Mapping[str, float]
     reference: Any
     evaluation: Evaluation
@@ -83,7 +83,8 @@ def register_model(
 
     Args:
         name: Name of the model; it is created with its first version.
-        model: A scikit-learn estimator, or any object with `predict(columns)`.
+        model: A model of scikit-learn, LightGBM, XGBoost, ONNX or PyTorch; any object with `predict(columns)`; or the
+            name of a function, `module:function`, which takes the columns.
         project: Where to; the current project by default.
         idempotency_key: The same key again gives the version of the first time.
         allow_pickle: Consent to pickle a model that no safe format can hold; the version is marked unsafe.
@@ -122,10 +123,11 @@ def _draft(
 ) -> tuple[rows.VersionRow, list[_Kept]]:
     """Store the files and return the row, its number still open, with the artifacts it refers to."""
     signature, recipe = _describe(model, about)
+    answering = flavours.function_named(model) if isinstance(model, str) else model
     saved = flavours.save_estimator(project.store, model, allow_pickle=allow_pickle)
     recipe = msgspec.structs.replace(recipe, codec=saved.codec)
     if signature.example is not None:
-        _answer_example(model, recipe, name, signature.example)
+        _answer_example(answering, recipe, name, signature.example)
     packed = flavours.pack(project.store, saved, recipe)
     kept = [_Kept(packed.digest, "tree", packed.size_bytes)]
     profile = _put_json(project, "reference", about.get("reference"), kept)
@@ -139,7 +141,7 @@ def _draft(
         signature=msgspec.to_builtins(signature),
         metrics=_metrics(about.get("metrics", {})),
         profile_digest=profile,
-        lineage=_lineage(about, _put_evaluation(project, about, kept)),
+        lineage=_lineage(about, _put_evaluation(project, about, kept), recipe.flavour),
         description=about.get("description", ""),
         run_id=context.run_and_step()[0],
         idempotency_key=None,
@@ -177,12 +179,16 @@ def _describe(model: Any, about: About) -> tuple[Signature, Recipe]:
         raise missing_extra("numpy", "ml", needed_for="registering a model") from None
 
     flavour = flavours.flavour_of(model)
-    given = about.get("example")
+    library = flavours.library_named(flavour)
+    frame = about.get("example")
+    given = None if frame is None else columns_of(frame, about.get("columns", ()))
+    if library is not None and not given and not about.get("columns"):
+        about = {**about, "columns": [Column(name, "FP64") for name in library.inputs(model)]}
     columns = check_columns(list(about.get("columns") or infer_columns(model, given)))
     categories = {column: list(known) for column, known in about.get("categories", {}).items()}
     _check_categories(columns, categories)
     example = None if given is None else example_of(columns, given)
-    output = about.get("output") or _output_of(model)
+    output = about.get("output") or (_output_of(model) if library is None else library.output(model))
     recipe = Recipe(
         flavour=flavour,
         codec="",
@@ -236,7 +242,7 @@ def _metrics(given: Mapping[str, float]) -> dict[str, float | None]:
     return metrics
 
 
-def _lineage(about: About, evaluation: str | None) -> dict[str, Any]:
+def _lineage(about: About, evaluation: str | None, flavour: str) -> dict[str, Any]:
     inputs = dict(about.get("inputs", {}))
     for name, digest in inputs.items():
         if not is_digest(digest):
@@ -249,7 +255,7 @@ def _lineage(about: About, evaluation: str | None) -> dict[str, Any]:
         "inputs": inputs,
         "evaluation": evaluation,
         "trained_until": as_utc(until).isoformat() if until else None,
-        "packages": {"python": platform.python_version(), **_installed()},
+        "packages": _lock(flavour),
     }
 
 
@@ -277,11 +283,9 @@ def _put_json(project: Project, what: str, value: Any, kept: list[_Kept]) -> str
     return blob.digest
 
 
-def _installed() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = installed(package)
-        except PackageNotFoundError:
-            continue
-    return found
+def _lock(flavour: str) -> dict[str, str]:
+    """Return the versions of Python and of all packages that decide how a model of this flavour answers."""
+    library = flavours.library_named(flavour)
+    packages = library.packages if library is not None else ("numpy", "sklearn", "skops")
+    locked = {name: version for name, version in versions_of(frozenset(packages)).items() if version}
+    return {"python": platform.python_version(), "mlwright": installed("mlwright"), **locked}

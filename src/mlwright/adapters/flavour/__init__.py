@@ -1,0 +1,1 @@
+"""Model libraries whose models are kept in a format of their own."""
