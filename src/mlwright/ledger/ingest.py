@@ -8,8 +8,9 @@ are outside of chunks, all whole blocks go to chunks and what is left stays.
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError
 
@@ -25,30 +26,57 @@ TAIL = 16
 _STATE = "id, count, packed, last_step, last_at, last, tail, min, max"
 _NEW = "run_id, key, origin, shown, superseded, count, packed, last_step, last_at, last, tail, min, max"
 _SET = "count = ?, packed = ?, last_step = ?, last_at = ?, last = ?, tail = ?"
-_NEWEST = f"UPDATE series SET {_SET} WHERE id = ?"
-_ALL = f"UPDATE series SET {_SET}, min = ?, max = ? WHERE id = ?"
+_NEWER = f"UPDATE series SET {_SET} WHERE id = ?"
+_STRETCHED = f"UPDATE series SET {_SET}, min = ?, max = ? WHERE id = ?"
 
 
-class _State(NamedTuple):
-    """What a series' row knows; the values are the columns' own, so NaN is None."""
+class _Series(msgspec.Struct):
+    """A series' row while a batch is added; the values are the columns' own, so NaN is None.
 
-    id: int
-    total: int
-    packed: int
-    last_step: int
-    last_at: int
-    last: float | None
-    tail: bytes
-    min: float | None
-    max: float | None
+    Attributes:
+        rows: Points that are too many for the tail.
+    """
 
+    id: int = 0
+    total: int = 0
+    packed: int = 0
+    last_step: int = 0
+    last_at: int = 0
+    last: float | None = None
+    tail: bytes = b""
+    min: float | None = None
+    max: float | None = None
+    rows: list[Row] = []
 
-class _Batch(NamedTuple):
-    """Points that go to one series and aren't in its tail, and its state before and after."""
+    def add(self, rows: list[Row]) -> bool:
+        """Take points in; tell whether the extremes changed."""
+        step, at, value = rows[0] if len(rows) == 1 else max(rows)
+        last = value if value == value else None
+        if not self.total or (step, at, _ranked(last)) >= (self.last_step, self.last_at, _ranked(self.last)):
+            self.last_step, self.last_at, self.last = step, at, last
+        self.total += len(rows)
+        if count_records(self.tail) + len(rows) <= TAIL:
+            self.tail += as_records(rows)
+        else:
+            self.rows = [*read_records(self.tail), *rows]
+            self.tail = b""
+        return self._stretch(rows)
 
-    rows: list[Row]
-    before: _State | None
-    after: _State
+    def _stretch(self, rows: list[Row]) -> bool:
+        numbers = [row[2] for row in rows if row[2] == row[2]]
+        if not numbers:
+            return False
+        low, high = min(numbers), max(numbers)
+        is_lower, is_higher = self.min is None or low < self.min, self.max is None or high > self.max
+        if is_lower:
+            self.min = low
+        if is_higher:
+            self.max = high
+        return is_lower or is_higher
+
+    def state(self) -> tuple[Any, ...]:
+        """Return what changes with every batch, as columns."""
+        return self.total, self.packed, self.last_step, self.last_at, self.last, self.tail
 
 
 def add_rows(tx: Transaction, run_id: str, rows: list[tuple[str, int, float, int]], origin: str = "") -> None:
@@ -89,21 +117,28 @@ def _add(connection: sa.Connection, run_id: str, origin: str, grouped: dict[str,
     _lock(connection, run_id)
     query = f"SELECT key, {_STATE} FROM series WHERE run_id = ? AND origin = ? AND key IN (*)"
     found = select_in(connection, query, (run_id, origin), list(grouped))
-    known = {key: _State(*state) for key, *state in found}
-    new: dict[str, _Batch] = {}
-    batches = []
+    known = {key: _Series(*state) for key, *state in found}
+    new: dict[str, _Series] = {}
+    newer, stretched = [], []
     for key, rows in grouped.items():
-        before = known.get(key)
-        batch = _Batch(rows, before, _advanced(before, rows))
-        if before is None:
-            new[key] = batch
+        series = known.get(key)
+        if series is None:
+            series = new[key] = _Series()
+            series.add(rows)
+        elif series.add(rows):
+            stretched.append(series)
         else:
-            batches.append(batch)
-    if new:
-        batches += _insert_series(connection, run_id, origin, new)
-    settled = [_settled(connection, batch) for batch in batches]
-    _insert_points(connection, settled)
-    _update_series(connection, settled)
+            newer.append(series)
+    _insert_series(connection, run_id, origin, new)
+    large = [series for series in (*new.values(), *newer, *stretched) if series.rows]
+    for series in large:
+        if series.total - series.packed >= 2 * BLOCK:
+            _pack(connection, series)
+    _insert_points(connection, large)
+    newer += [series for series in new.values() if series.packed]
+    # An index on extremes that didn't change isn't touched.
+    execute_many(connection, _NEWER, [(*series.state(), series.id) for series in newer])
+    execute_many(connection, _STRETCHED, [(*series.state(), series.min, series.max, series.id) for series in stretched])
 
 
 def _lock(connection: sa.Connection, run_id: str) -> None:
@@ -112,71 +147,37 @@ def _lock(connection: sa.Connection, run_id: str) -> None:
         execute(connection, "SELECT id FROM runs WHERE id = ? FOR NO KEY UPDATE", [run_id])
 
 
-def _advanced(before: _State | None, rows: list[Row]) -> _State:
-    step, at, value = rows[0] if len(rows) == 1 else max(rows)
-    numbers = [row[2] for row in rows if row[2] == row[2]]
-    last = value if value == value else None
-    low, high = (min(numbers), max(numbers)) if numbers else (None, None)
-    if before is None:
-        return _State(0, len(rows), 0, step, at, last, b"", low, high)
-    id_, total, packed, last_step, last_at, old_last, tail, old_low, old_high = before
-    if total and (last_step, last_at, _ranked(old_last)) > (step, at, _ranked(last)):
-        step, at, last = last_step, last_at, old_last
-    if old_low is not None and (low is None or old_low < low):
-        low = old_low
-    if old_high is not None and (high is None or old_high > high):
-        high = old_high
-    return _State(id_, total + len(rows), packed, step, at, last, tail, low, high)
-
-
 def _ranked(last: float | None) -> float:
     return float("-inf") if last is None else last
 
 
-def _insert_series(connection: sa.Connection, run_id: str, origin: str, new: dict[str, _Batch]) -> list[_Batch]:
+def _insert_series(connection: sa.Connection, run_id: str, origin: str, new: dict[str, _Series]) -> None:
+    if not new:
+        return
     hide = "UPDATE series SET shown = 0 WHERE run_id = ? AND origin <> ? AND shown = 1 AND key IN (*)"
     change_in(connection, hide, (run_id, origin), list(new))
-    batches = {key: _with_tail(batch) for key, batch in new.items()}
-    rows = [(run_id, key, origin, 1, False, *batch.after[1:]) for key, batch in batches.items()]
+    rows = [(run_id, key, origin, 1, False, *series.state(), series.min, series.max) for key, series in new.items()]
     try:
-        made = dict(map(tuple, insert_returning(connection, "series", _NEW, rows, "key, id")))
+        for key, id_ in insert_returning(connection, "series", _NEW, rows, "key, id"):
+            new[key].id = id_
     except IntegrityError as error:
         raise NotFound(
             f"run {short(run_id)} isn't in the ledger, so its metrics can't be either.",
             why="it was never created, or it was deleted for good",
         ) from error
-    return [batch._replace(after=batch.after._replace(id=made[key])) for key, batch in batches.items()]
 
 
-def _with_tail(batch: _Batch) -> _Batch:
-    """Put a batch's points into the tail as long as there is room."""
-    tail = batch.after.tail
-    if not batch.rows or count_records(tail) + len(batch.rows) > TAIL:
-        return batch
-    return _Batch([], batch.before, batch.after._replace(tail=tail + as_records(batch.rows)))
-
-
-def _settled(connection: sa.Connection, batch: _Batch) -> _Batch:
-    """Put a batch's points where they belong: into the tail or chunks; what has to become a row of `points` is left."""
-    batch = _with_tail(batch)
-    if not batch.rows:
-        return batch
-    rows = [*read_records(batch.after.tail), *batch.rows]
-    state = batch.after._replace(tail=b"")
-    if state.total - state.packed >= 2 * BLOCK:
-        rows, state = _packed(connection, rows, state)
-    return _Batch(rows, batch.before, state)
-
-
-def _packed(connection: sa.Connection, rows: list[Row], state: _State) -> tuple[list[Row], _State]:
-    """Move a series' whole blocks to chunks; return what is left."""
-    if state.total - state.packed > len(rows):
-        rows = rows_of_batches(connection, state.id) + rows
-        execute(connection, "DELETE FROM points WHERE series_id = ?", [state.id])
+def _pack(connection: sa.Connection, series: _Series) -> None:
+    """Move a series' whole blocks to chunks; what is left are its rows."""
+    rows = series.rows
+    if series.total - series.packed > len(rows):
+        rows = rows_of_batches(connection, series.id) + rows
+        execute(connection, "DELETE FROM points WHERE series_id = ?", [series.id])
     whole = len(rows) // BLOCK * BLOCK
-    chunks = [_chunk(state.id, state.packed + start, rows[start : start + BLOCK]) for start in range(0, whole, BLOCK)]
+    chunks = [_chunk(series.id, series.packed + start, rows[start : start + BLOCK]) for start in range(0, whole, BLOCK)]
     execute_many(connection, "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", chunks)
-    return rows[whole:], state._replace(packed=state.packed + whole)
+    series.rows = rows[whole:]
+    series.packed += whole
 
 
 def _chunk(series_id: int, place: int, rows: list[Row]) -> tuple[Any, ...]:
@@ -185,27 +186,10 @@ def _chunk(series_id: int, place: int, rows: list[Row]) -> tuple[Any, ...]:
     return (series_id, place, len(rows), *spans, outline(rows), squeeze(rows))
 
 
-def _insert_points(connection: sa.Connection, batches: list[_Batch]) -> None:
+def _insert_points(connection: sa.Connection, large: list[_Series]) -> None:
     rows: list[tuple[Any, ...]] = [
-        (batch.after.id, batch.after.total - len(batch.rows), len(batch.rows), pack(batch.rows))
-        for batch in batches
-        if batch.rows
+        (series.id, series.total - len(series.rows), len(series.rows), pack(series.rows))
+        for series in large
+        if series.rows
     ]
     execute_many(connection, "INSERT INTO points VALUES (?, ?, ?, ?)", rows)
-
-
-def _update_series(connection: sa.Connection, batches: list[_Batch]) -> None:
-    newest: list[tuple[Any, ...]] = []
-    changed: list[tuple[Any, ...]] = []
-    for _, before, after in batches:
-        if before is None:
-            # It was inserted as it is, but for what went to chunks since.
-            if after.packed:
-                newest.append((*after[1:7], after.id))
-        elif (before.min, before.max) == (after.min, after.max):
-            # An index that need not change isn't touched.
-            newest.append((*after[1:7], after.id))
-        else:
-            changed.append((*after[1:], after.id))
-    execute_many(connection, _NEWEST, newest)
-    execute_many(connection, _ALL, changed)
