@@ -13,7 +13,9 @@ from mlwright.core.ids import new_id, short
 from mlwright.errors import Conflict, NotFound
 from mlwright.ledger import folders
 from mlwright.ledger.conflicts import insert_or_keep
+from mlwright.ledger.driver import execute
 from mlwright.ledger.schema import experiments, runs
+from mlwright.ledger.schema.types import to_microseconds
 from mlwright.ledger.store import Transaction
 
 LATEST = "@latest"
@@ -218,8 +220,18 @@ def reopen_run(tx: Transaction, run_id: str) -> None:
 
 
 def update_run(tx: Transaction, run_id: str, **values: Any) -> None:
-    """Set columns of a run: status, name, note, parent_id, ended_at, duration_s, deleted_at."""
-    tx.execute(sa.update(runs).where(runs.c.id == run_id).values(values))
+    """Set columns of a run: status, name, note, parent_id, ended_at, ..."""
+    if values:
+        columns = ", ".join(f"{name} = ?" for name in values)
+        kept = [_kept(value) for value in values.values()]
+        execute(tx.connection, f"UPDATE runs SET {columns} WHERE id = ?", (*kept, run_id))
+
+
+def _kept(value: Any) -> Any:
+    """Return a value as its column has it."""
+    if isinstance(value, datetime):
+        return to_microseconds(value)
+    return msgspec.json.encode(value).decode() if isinstance(value, dict | list) else value
 
 
 def delete_run(tx: Transaction, run_id: str) -> None:
