@@ -82,4 +82,24 @@ ROWS: tuple[Spec, ...] = (
         packages=("torch",),
         summary="PyTorch modules compiled to TorchScript; loading one asks for consent.",
     ),
+    Spec(
+        port="import-source",
+        name="mlflow-server",
+        target="mlwright.adapters.migration.server:ServerSource",
+        summary="An MLflow tracking server, read by its REST API.",
+    ),
+    Spec(
+        port="import-source",
+        name="mlflow-folder",
+        target="mlwright.adapters.migration.folder:FolderSource",
+        extra="mlflow",
+        packages=("yaml",),
+        summary="A folder mlruns, MLflow's file store.",
+    ),
+    Spec(
+        port="import-source",
+        name="mlflow-database",
+        target="mlwright.adapters.migration.database:DatabaseSource",
+        summary="MLflow's SQLite database, read directly.",
+    ),
 )

@@ -44,15 +44,19 @@ def new_id(at_ms: int | None = None) -> str:
         return _encode((now_ms << 80) | (_last_random & ((1 << 80) - 1)))
 
 
-def derived_id(*parts: str) -> str:
+def derived_id(*parts: str, at_ms: int | None = None) -> str:
     """Return the id that always belongs to these parts: the same parts give the same id on every machine.
 
     Used where a retried or resumed act must find what it made before instead of making it twice.
+
+    Args:
+        parts: What the id is derived from.
+        at_ms: Milliseconds since 1970 to sort by, like other ids; without them the id sorts anywhere.
     """
     import hashlib
 
-    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
-    return _encode(int.from_bytes(digest[:16], "big"))
+    value = int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:16], "big")
+    return _encode(value if at_ms is None else (at_ms << 80) | (value & ((1 << 80) - 1)))
 
 
 def short(id_: str) -> str:

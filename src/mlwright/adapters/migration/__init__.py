@@ -1,0 +1,1 @@
+"""Sources of imports and targets of exports, one file for each kind."""
