@@ -178,6 +178,8 @@ def test_a_version_that_is_kept_elsewhere_is_known_by_its_uri(api: Speaker, serv
         "models://host/iris/1",
         "models:/",
         "models:/iris",
+        "http://host/model",
+        "ftp://host/model",
         "mlflow-artifacts:/a%00b",
         "http://[bad/",
     ],
@@ -378,7 +380,13 @@ def test_versions_are_searched_in_pages(api: Speaker) -> None:
     first = api.get("model-versions/search", max_results=4).json()
     rest = api.get("model-versions/search", max_results=4, page_token=first["next_page_token"]).json()
     assert (len(first["model_versions"]), len(rest["model_versions"])) == (4, 2)
-    for wrong in ({"filter": "stage = 'None'"}, {"max_results": 0}, {"max_results": 200_001}, {"order_by": ["run_id"]}):
+    for wrong in (
+        {"filter": "stage = 'None'"},
+        {"filter": "version_number = 1.5"},
+        {"max_results": 0},
+        {"max_results": 200_001},
+        {"order_by": ["run_id"]},
+    ):
         assert api.get("model-versions/search", **wrong).error == "INVALID_PARAMETER_VALUE", wrong
 
 

@@ -193,7 +193,8 @@ def put_params(tx: Transaction, model_id: str, params: dict[str, str]) -> None:
 
 def delete(tx: Transaction, model_id: str) -> None:
     """Put a model into the bin; what names it goes on naming it."""
-    _hold(tx, model_id)
+    if _hold(tx, model_id).deleted_at is not None:
+        return
     _change(tx, model_id, deleted_at=tx.now)
     tx.emit("logged-model.deleted", f"logged-model/{model_id}")
 
@@ -266,9 +267,9 @@ def _row(row: sa.Row[Any]) -> LoggedModelRow:
 
 
 def _hold(tx: Transaction, model_id: str) -> LoggedModelRow:
-    """Return a model that nobody else changes until the transaction ends."""
+    """Return a model, deleted or not, that nobody else changes until the transaction ends."""
     tx.execute(sa.select(logged_models.c.id).where(logged_models.c.id == model_id).with_for_update())
-    return find(tx.connection, model_id)
+    return find(tx.connection, model_id, deleted=True)
 
 
 def _change(tx: Transaction, model_id: str, **values: Any) -> None:

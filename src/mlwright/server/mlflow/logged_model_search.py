@@ -43,7 +43,7 @@ class OrderWanted(msgspec.Struct, frozen=True):
 class SearchModels(msgspec.Struct, frozen=True):
     """Which models to find."""
 
-    experiment_ids: list[str] = []
+    experiment_ids: list[str] | None = None
     filter: str = ""
     datasets: list[DatasetWanted] = []
     max_results: Int32 = 50
@@ -67,7 +67,7 @@ class _Row(msgspec.Struct, frozen=True):
 
 def search(project: Project, given: SearchModels) -> ModelPage:
     """Find models of some experiments."""
-    if not given.experiment_ids:
+    if given.experiment_ids is None:
         raise missing("experiment_ids")
     if any(not wanted.dataset_name for wanted in given.datasets):
         raise InvalidInput("`dataset_name` in the `datasets` clause must be specified.")

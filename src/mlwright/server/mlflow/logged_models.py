@@ -14,6 +14,7 @@ from mlwright.server.mlflow import artifacts, paths, places
 from mlwright.server.mlflow.artifacts import FileList
 from mlwright.server.mlflow.checks import check_key, experiment_number
 from mlwright.server.mlflow.errors import invalid, too_long
+from mlwright.server.mlflow.names import run_name
 from mlwright.server.mlflow.route import Call, Change, Receive, Route, Send, Stream
 from mlwright.server.mlflow.shapes import Tag, TagOut, tags_out
 from mlwright.server.mlflow.values import NOTHING, Answer, Nothing, Number, Required, ms_out, number_out
@@ -106,8 +107,8 @@ class ModelInfo(Answer, frozen=True, kw_only=True):
     last_updated_timestamp_ms: int
     artifact_uri: str
     status: str
-    model_type: str = ""
-    source_run_id: str = ""
+    model_type: str
+    source_run_id: str
     status_message: str = ""
     tags: list[TagOut] = []
     registrations: list[Registration] = []
@@ -157,7 +158,7 @@ def create(tx: Transaction, given: CreateModel) -> ModelAnswer:
         places.run_place(tx.connection, run_id, "")
     new = rows.NewLoggedModel(
         experiment_id=experiment.id,
-        name=given.name or "model",
+        name=given.name or run_name(),
         model_type=given.model_type,
         run_id=run_id,
         params=_pairs(given.params, "params"),
@@ -178,7 +179,7 @@ def finalize(tx: Transaction, given: FinalizeModel) -> ModelAnswer:
     if word not in _STATUS:
         raise invalid("status", given.status, f"known: {', '.join(_STATUS)}.")
     rows.set_status(tx, given.model_id, msgspec.convert(_STATUS[word], rows.Status))
-    return _answer(tx.connection, rows.find(tx.connection, given.model_id))
+    return _answer(tx.connection, rows.find(tx.connection, given.model_id, deleted=True))
 
 
 def delete(tx: Transaction, given: OneModel) -> Nothing:
@@ -187,10 +188,10 @@ def delete(tx: Transaction, given: OneModel) -> Nothing:
     return NOTHING
 
 
-def set_tags(tx: Transaction, given: SetTags) -> ModelAnswer:
+def set_tags(tx: Transaction, given: SetTags) -> Nothing:
     """Give a model tags."""
     rows.put_tags(tx, given.model_id, _pairs(given.tags, "tags"))
-    return _answer(tx.connection, rows.find(tx.connection, given.model_id))
+    return NOTHING
 
 
 def delete_tag(tx: Transaction, given: DeleteTag) -> Nothing:
@@ -235,12 +236,10 @@ def _place(connection: Connection, model_id: str, name: str) -> tuple[str, place
 
 
 def _check_name(name: str | None) -> None:
-    if name is None:
+    if not name:
         return
-    if not name or any(letter in _BAD_LETTERS for letter in name):
-        raise InvalidInput(
-            f"Invalid model name ('{name}') provided.", why="a name is not empty and has none of / : . % \" '"
-        )
+    if any(letter in _BAD_LETTERS for letter in name):
+        raise InvalidInput(f"Invalid model name ('{name}') provided.", why="a name has none of / : . % \" '")
     if len(name) > LONGEST_NAME:
         raise too_long("name", LONGEST_NAME)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlwright.core.filters import MODELS, VERSIONS, Field
+from mlwright.core.filters import MODELS, VERSIONS, Field, comparisons, parse
 from mlwright.ledger import registry_edits
 from mlwright.ledger.registry_edits import Registered, RegisteredModel
 from mlwright.server.mlflow import sifting, tokens
@@ -60,6 +60,7 @@ def search_versions(project: Project, given: SearchVersions) -> Versions:
     _check_size(given.max_results, MOST_VERSIONS)
     offset = tokens.offset_of(given.page_token)
     orders = sifting.orders_of(given.order_by or ["last_updated_timestamp DESC"], VERSIONS)
+    _check_numbers(given.filter)
     name = sifting.only(given.filter, VERSIONS, "name")
     with project.ledger.read() as connection:
         found = registry_edits.registered(connection, name)
@@ -102,6 +103,13 @@ def _tag(tags: dict[str, str], key: str) -> list[str]:
 def _check_size(size: int, most: int) -> None:
     if not 1 <= size <= most:
         raise invalid("max_results", size, f"it must be a positive integer, at most {most}.")
+
+
+def _check_numbers(filter_: str) -> None:
+    expression = parse(filter_, VERSIONS, dialect="mlflow")
+    for found in comparisons(expression) if expression is not None else ():
+        if found.field == Field("attribute", "version") and float(str(found.values[0])) % 1:
+            raise invalid("version_number", found.values[0], "a version is a whole number.")
 
 
 def _next(offset: int, size: int, count: int) -> str:
