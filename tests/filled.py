@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mlwright.api.client import LocalClient
 from mlwright.core.clock import ReplayClock
 from mlwright.core.ids import new_id
-from mlwright.ledger import curves, delivery, monitoring, registry, runs, steps, tracked, webhooks
+from mlwright.ledger import curves, delivery, monitoring, registry, runs, steps, sweeps, tracked, webhooks
 from mlwright.ledger import system as systems
 from mlwright.ledger.curves import Point
 from mlwright.ledger.delivery import Arm, LookRow, RolloutRow
@@ -22,6 +23,7 @@ from mlwright.ledger.store import Transaction
 from mlwright.ledger.system import FiringRow
 from mlwright.ledger.tracked import RunArtifact
 from mlwright.project import Project
+from mlwright.sweeps import Plan, choice, uniform
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 DIGEST = "sha256:" + "ab" * 32
@@ -55,6 +57,38 @@ def fill(project: Project) -> None:
         _monitors(tx)
         _systems(tx)
         _webhooks(tx)
+
+
+def fill_sweep(project: Project) -> None:
+    """Write a sweep with its trials, which are runs, too."""
+    with project.ledger.write("user:ada") as tx:
+        _sweep(tx)
+
+
+def _sweep(tx: Transaction) -> None:
+    space = {"x": uniform(0, 1), "kind": choice(["a", NASTY])}
+    plan = Plan(
+        name=NASTY, space=space, directions=["minimize"], trials=3, sampler="tpe", pruner="median", seed=1, objective=""
+    )
+    sweeps.begin_sweep(tx, NASTY, "flights/tuning", msgspec.to_builtins(plan), run_id="01g00000000000000000sweep1")
+    sweep = sweeps.find_sweep(tx.connection, NASTY)
+    assert sweep is not None
+    for number, outcome in enumerate(("finished", "pruned", "failed")):
+        trial = sweeps.TrialRow(
+            run_id=f"01g00000000000000000trial{number}",
+            number=number,
+            attempt=1,
+            status="running",
+            outcome=outcome,
+            params={"x": 0.5, "kind": NASTY},
+            values=[0.25] if outcome == "finished" else [],
+            error={"what": NASTY} if outcome == "failed" else None,
+            started_at=tx.now,
+            duration_s=1.0,
+        )
+        sweeps.begin_trial(tx, sweep, trial)
+        sweeps.end_trial(tx, trial)
+    sweeps.end_sweep(tx, sweep.run_id, "succeeded", error=None, duration_s=3.0)
 
 
 def _runs(tx: Transaction) -> None:

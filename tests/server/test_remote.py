@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from filled import ALERT_ID, NASTY, ROLLOUT_ID, RUN_ID, START
+from filled import ALERT_ID, NASTY, ROLLOUT_ID, RUN_ID, START, fill_sweep
 from mlwright.api.client import LocalClient, RemoteClient
 from mlwright.api.table import ENDPOINTS
 from mlwright.errors import Conflict, InvalidInput, InvalidUsage, MlwrightError, NotFound, ServerUnavailable
@@ -19,6 +19,10 @@ READS: dict[str, dict[str, Any]] = {
     "runs.list": {"status": "succeeded", "limit": 1},
     "runs.show": {"run": RUN_ID[-8:]},
     "runs.metric": {"run": RUN_ID, "metric": "loss"},
+    "sweeps.list": {"experiment": "flights/tuning"},
+    "sweeps.show": {"sweep": NASTY},
+    "experiments.list": {"folder": "flights"},
+    "experiments.show": {"name": "flights/tuning"},
     "models.list": {},
     "models.show": {"model": "delay"},
     "models.version": {"model": "delay", "version": "prod"},
@@ -59,6 +63,7 @@ def test_every_endpoint_that_reads_is_compared() -> None:
 
 
 def test_remote_and_embedded_answers_are_equal(local: LocalClient, remote: RemoteClient) -> None:
+    fill_sweep(local.project)
     for name, fields in READS.items():
         assert remote.call(name, **fields) == local.call(name, **fields), name
 

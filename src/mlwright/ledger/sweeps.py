@@ -83,9 +83,9 @@ class SweepRow(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
-def begin_sweep(tx: Transaction, name: str, experiment: str, plan: dict[str, Any]) -> str:
+def begin_sweep(tx: Transaction, name: str, experiment: str, plan: dict[str, Any], *, run_id: str = "") -> str:
     """Make a sweep's run; return its id."""
-    run_id = new_id()
+    run_id = run_id or new_id()
     runs.create_run(tx, runs.NewRun(id=run_id, experiment=experiment, name=name, kind=SWEEP, arguments={"plan": plan}))
     tracked.put_tags(tx, run_id, {NAME_TAG: name})
     tx.emit("run.started", f"run/{run_id}", name=name, kind=SWEEP, experiment=experiment)
