@@ -232,14 +232,14 @@ class Flipped:
     __hash__ = None  # type: ignore[assignment]
 
 
-@pytest.fixture(params=["few", "along", "meeting"])
+@pytest.fixture(params=["few", "along", "meeting", "first of those met"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> str:
     """Make the planner go one of its ways, however small the data."""
     if request.param != "few" and not ledger.is_sqlite:
         pytest.skip("PostgreSQL plans by itself")
     if request.param != "few":
-        monkeypatch.setattr(planning, "FEW", -1)
-        monkeypatch.setattr(planning, "FAR", 0 if request.param == "meeting" else 10**9)
+        monkeypatch.setattr(planning, "FEW", 0 if request.param == "meeting" else -1)
+        monkeypatch.setattr(planning, "FAR", 10**9 if request.param == "along" else 0)
     return str(request.param)
 
 

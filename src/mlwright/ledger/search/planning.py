@@ -29,7 +29,7 @@ FEW = 2000
 #: How much of an order's beginning tells how far one has to walk.
 SAMPLE = 300
 #: How far to walk at most, as far as the sample tells.
-FAR = 6000
+FAR = 2000
 
 _BY_INDEX = ("=", ">", ">=", "<", "<=", "IN", "BETWEEN")
 _INDEXED_ATTRIBUTES = ("run_id", "parent", "status")
@@ -152,7 +152,7 @@ def first_rows(connection: sa.Connection, plan: Plan, limit: int) -> Rows:
         if found is not None:
             return found
     if len(indexed) > 1:
-        return _meeting(connection, plan, indexed, limit)
+        return _meeting(connection, plan, indexed, source, limit)
     return _from(connection, plan, indexed[0], limit) if indexed else _rows(connection, runs, plan, limit)
 
 
@@ -214,18 +214,56 @@ def _from(connection: sa.Connection, plan: Plan, driver: _Driver, limit: int) ->
     return _rows(connection, _Nested(given, runs, runs.c.id == given.c.run_id), plan.without([part]), limit)
 
 
-def _meeting(connection: sa.Connection, plan: Plan, indexed: list[_Driver], limit: int) -> Rows:
-    """Look at the runs that all indexes give."""
+def _meeting(connection: sa.Connection, plan: Plan, indexed: list[_Driver], source: Source | None, limit: int) -> Rows:
+    """Look at the runs that all indexes give: at all of them, or at the first in the order when they are many."""
     met: set[str] | None = None
-    for _, queries in indexed:
+    asked: list[Part] = []
+    for part, queries in indexed:
+        if met is not None and len(met) <= 2 * FEW:
+            break
         listed = connection.execute(sa.select(sa.func.json_group_array(_given(queries).c.run_id))).scalar_one()
         found = msgspec.json.decode(listed, type=list[str])
         met = set(found) if met is None else met.intersection(found)
-        if not met:
-            return []
-    ids = sa.func.json_each(msgspec.json.encode(list(met or ())).decode()).table_valued("value", name="met")
-    rest = plan.without([part for part, _ in indexed])
-    return _rows(connection, _Nested(ids, runs, runs.c.id == ids.c.value), rest, limit)
+        asked.append(part)
+    if not met:
+        return []
+    rest = plan.without(asked)
+    if source is not None and len(met) > FEW:
+        rows = _first_of(connection, rest, source, met, limit)
+        if rows is not None:
+            return rows
+    return _among(connection, rest, list(met), limit)
+
+
+def _among(connection: sa.Connection, plan: Plan, ids: list[str], limit: int) -> Rows:
+    """Look at runs of which the ids are known."""
+    listed = sa.func.json_each(msgspec.json.encode(ids).decode()).table_valued("value", name="met")
+    return _rows(connection, _Nested(listed, runs, runs.c.id == listed.c.value), plan, limit)
+
+
+def _first_of(connection: sa.Connection, plan: Plan, source: Source, met: set[str], limit: int) -> Rows | None:
+    """Walk along the index of the order through runs that may fit, until enough do; None when that isn't all."""
+    walk = _begun(plan, source)
+    if walk is None:
+        return None
+    fit, _ = walk
+    direction = source.value.desc() if plan.order[0].descending else source.value
+    query = sa.select(source.run_id, source.value).select_from(source.table).where(*fit).order_by(direction)
+    candidates: list[str] = []
+    wanted, last = limit, None
+    with connection.execute(query) as walked:
+        for run_id, value in walked:
+            if run_id not in met:
+                continue
+            # Runs of the same value are sorted by what comes after it, so all of them are needed.
+            if len(candidates) >= wanted and value != last:
+                rows = _among(connection, plan, candidates, limit)
+                if len(rows) == limit:
+                    return rows
+                wanted *= 4
+            candidates.append(run_id)
+            last = value
+    return _among(connection, plan, candidates, limit) if source.whole else None
 
 
 def _source(plan: Plan) -> Source | None:
@@ -254,17 +292,28 @@ def _bounds(said: Expression, field: Field) -> bool:
     return isinstance(said, Comparison) and said.field == field and said.operator in _BY_INDEX
 
 
-def _along(connection: sa.Connection, plan: Plan, source: Source, limit: int) -> Rows | None:
-    """Walk along the index of the order; None when that would be far, or doesn't fill the page."""
-    first, order = plan.terms[0], plan.order[0]
-    # Whatever stands before the value in the first term's keys tells that there is one, and is 0 along the index.
-    zeros = len(first.keys) - 1
+def _begun(plan: Plan, source: Source) -> tuple[list[Sql], int] | None:
+    """Return which part of an index is left to walk, and how many keys stand before its value; None: nothing.
+
+    What stands before the value in the first term's keys tells that there is one, and is 0 along the index.
+    """
+    zeros = len(plan.terms[0].keys) - 1
     fit = list(source.fit)
     if plan.after is not None:
         if any(plan.after[:zeros]):
             return None
         edge = plan.after[zeros]
-        fit.append(source.value <= edge if order.descending else source.value >= edge)
+        fit.append(source.value <= edge if plan.order[0].descending else source.value >= edge)
+    return fit, zeros
+
+
+def _along(connection: sa.Connection, plan: Plan, source: Source, limit: int) -> Rows | None:
+    """Walk along the index of the order; None when that would be far, or doesn't fill the page."""
+    first, order = plan.terms[0], plan.order[0]
+    walk = _begun(plan, source)
+    if walk is None:
+        return None
+    fit, zeros = walk
     plan = plan.without(source.held)
     if plan.parts and not _is_near(connection, plan, source, fit, limit):
         return None
