@@ -58,7 +58,8 @@ def test_the_first_version_gets_all_traffic_and_the_alias_at_once(project: Proje
     assert (row.status, row.stable) == ("promoted", None)
     assert arms(project) == [("stable", 1, 1.0)]
     assert alias(project) == {"prod": 1}
-    assert events(project)[-4:] == ["rollout.started", "traffic.changed", "alias.set", "rollout.promoted"]
+    assigned = ["alias.set", "environment.assigned"]
+    assert events(project)[-5:] == ["rollout.started", "traffic.changed", *assigned, "rollout.promoted"]
 
 
 def test_the_second_version_starts_with_the_share_of_the_first_step(project: Project, served: str) -> None:

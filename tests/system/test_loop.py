@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from loop_pipeline import sample, system
 
+from mlwright import registry as models
 from mlwright.core.clock import ReplayClock
 from mlwright.ledger import delivery, outbox, registry
 from mlwright.ledger import system as repository
 from mlwright.project import Project
+from mlwright.registry import Environment
 from mlwright.serving import Gateway, record_labels
 from mlwright.system import Controllers, System, apply, fire
 
@@ -144,3 +147,17 @@ def test_the_hours_of_moments_are_what_gates_group_by() -> None:
     at = np.array(["2026-03-02T01:10", "2026-03-02T01:59", "2026-03-02T02:00"], dtype="datetime64[us]")
     first, second, third = hours_of(at).tolist()
     assert first == second == third - 1
+
+
+def test_a_rollout_waits_for_the_approvals_of_its_environment(replay: Project, declared: System) -> None:
+    msgspec.structs.force_setattr(replay.settings, "roles", {"reviewer": ["user:bob"]})
+    prod = Environment(name="prod", approvals={"reviewer": 1})
+    models.declare_environments(replay, "sign", [prod])
+    fire(replay, declared, "train", key="first")
+    said = _settle(replay, declared)
+    assert any("waits for prod: 0 of 1 approvals by reviewer" in sentence for sentence in said)
+    assert _serving(replay) == []
+    models.approve(replay, "sign/1", "prod", actor="user:bob")
+    _settle(replay, declared)
+    assert _serving(replay) == [("stable", 1, 1.0)]
+    assert [row.state for row in models.approvals(replay)] == ["used"]

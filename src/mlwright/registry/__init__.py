@@ -5,8 +5,8 @@ judges them. Modules that need NumPy (`predictor.py`, `judging.py`, `bootstrap.p
 a model is really used.
 """
 
-from mlwright.registry.approvals import approvals, approve, refuse, withdraw
-from mlwright.registry.environments import Environment, declare_environments, environments
+from mlwright.registry.approvals import approval_state, approvals, approve, refuse, withdraw
+from mlwright.registry.environments import Environment, declare_environments, environments, is_guarded
 from mlwright.registry.evaluations import load_evaluation
 from mlwright.registry.flavours import load_model, load_predictor, load_profile
 from mlwright.registry.gate_kinds import (
@@ -24,7 +24,7 @@ from mlwright.registry.gate_kinds import (
 )
 from mlwright.registry.gates import Evaluation, Verdict, evaluate_gates, verdicts_on
 from mlwright.registry.history import Entry, Then, delete_tag, describe, history, model_at, set_tag
-from mlwright.registry.promotions import Missing, Promotion, plan_promotion, promote, rollback
+from mlwright.registry.promotions import Missing, Promotion, clear, plan_promotion, promote, rollback
 from mlwright.registry.register import register_model
 from mlwright.registry.values import Column, ModelVersion, Signature
 from mlwright.registry.versions import (
@@ -63,8 +63,10 @@ __all__ = [
     "Then",
     "Verdict",
     "alias_history",
+    "approval_state",
     "approvals",
     "approve",
+    "clear",
     "declare_environments",
     "delete_tag",
     "describe",
@@ -75,6 +77,7 @@ __all__ = [
     "get_model",
     "get_version",
     "history",
+    "is_guarded",
     "load_evaluation",
     "load_model",
     "load_predictor",

@@ -123,6 +123,12 @@ def approvals(project: Project, wanted: Wanted | None = None, *, limit: int = 10
         return rows.list_approvals(connection, wanted or Wanted(), limit=limit)
 
 
+def approval_state(project: Project, version: ModelVersion, environment: str) -> str:
+    """Return the state of the newest request for a version and an environment; empty when nobody asked."""
+    wanted = Wanted(model=version.model, version=version.version, environment=environment)
+    return next((row.state for row in approvals(project, wanted, limit=1)), "")
+
+
 def expire_due(project: Project) -> None:
     """Let requests expire whose time has passed."""
     with project.ledger.read() as connection:

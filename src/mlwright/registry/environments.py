@@ -63,6 +63,13 @@ def environments(project: Project, model: str) -> list[Environment]:
         return environments_of(connection, model)
 
 
+def is_guarded(project: Project, model: str, alias: str) -> bool:
+    """Tell whether an alias stands for an environment that asks for gates or approvals."""
+    with project.ledger.read() as connection:
+        known = environments_of(connection, model)
+    return any(environment.name == alias and environment.asks for environment in known)
+
+
 def environments_of(connection: Connection, model: str) -> list[Environment]:
     """Return the environments of a model, read in a connection's transaction."""
     declared = settings_of(connection, model).get(_KEY)

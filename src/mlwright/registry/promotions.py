@@ -78,6 +78,15 @@ class _Look(msgspec.Struct, frozen=True):
     answers: list[Answer]
 
 
+class _How(msgspec.Struct, frozen=True, kw_only=True):
+    """Who promotes and why, whether a refusal is put aside, and whether the version is assigned in the end."""
+
+    actor: str
+    reason: str
+    ask_again: bool
+    assigns: bool
+
+
 def promote(
     project: Project,
     version: ModelVersion | str,
@@ -110,13 +119,21 @@ def promote(
         Conflict: The environment changed again and again meanwhile.
     """
     found = get_version(project, version) if isinstance(version, str) else version
-    for _ in range(_ATTEMPTS):
-        looked = _look(project, found, to)
-        with project.ledger.write(actor or project.actor) as tx:
-            promotion = _decide(project, tx, found, looked, (reason, ask_again))
-        if promotion is not None:
-            return promotion
-    raise Conflict(f"the environment {to} of {found.model} keeps changing.", fix="try again")
+    how = _How(actor=actor or project.actor, reason=reason, ask_again=ask_again, assigns=True)
+    return _go(project, found, to, how)
+
+
+def clear(project: Project, version: ModelVersion, to: str, *, actor: str | None = None, reason: str = "") -> Promotion:
+    """Ask an environment's gates and approvals about a version without assigning it: a rollout does that at its end.
+
+    Approvals are asked for as by `promote`; the state `assigned` means that everything agrees.
+
+    Raises:
+        NotFound: There is no such environment.
+        Conflict: The environment changed again and again meanwhile.
+    """
+    how = _How(actor=actor or project.actor, reason=reason, ask_again=False, assigns=False)
+    return _go(project, version, to, how)
 
 
 def plan_promotion(project: Project, version: ModelVersion | str, to: str) -> Promotion:
@@ -175,6 +192,16 @@ def _stack(connection: Connection, model: str, environment: str) -> list[int]:
     return past
 
 
+def _go(project: Project, version: ModelVersion, to: str, how: _How) -> Promotion:
+    for _ in range(_ATTEMPTS):
+        looked = _look(project, version, to)
+        with project.ledger.write(how.actor) as tx:
+            promotion = _decide(project, tx, version, looked, how)
+        if promotion is not None:
+            return promotion
+    raise Conflict(f"the environment {to} of {version.model} keeps changing.", fix="try again")
+
+
 def _look(project: Project, version: ModelVersion, to: str) -> _Look:
     with project.ledger.read() as connection:
         environment = environment_named(connection, version.model, to)
@@ -184,11 +211,8 @@ def _look(project: Project, version: ModelVersion, to: str) -> _Look:
     return _Look(environment, before, answers(project, version, environment.gates, before))
 
 
-def _decide(
-    project: Project, tx: Transaction, version: ModelVersion, looked: _Look, how: tuple[str, bool]
-) -> Promotion | None:
+def _decide(project: Project, tx: Transaction, version: ModelVersion, looked: _Look, how: _How) -> Promotion | None:
     """Promote, ask or refuse; None when what was looked at has changed meanwhile."""
-    reason, ask_again = how
     rows.claim_model(tx, version.model)
     environment = looked.environment
     if environment_named(tx.connection, version.model, environment.name) != environment:
@@ -200,13 +224,15 @@ def _decide(
     keep_answers(tx, version, looked.answers)
     row = None
     if all(answer.passed for answer in looked.answers):
-        row = settle(tx, version, environment, reason=reason, ask_again=ask_again)
+        row = settle(tx, version, environment, reason=how.reason, ask_again=how.ask_again)
     promotion = _outcome(project, version, looked, row)
+    if not how.assigns:
+        return promotion
     if promotion.state == "assigned":
-        move_alias(tx, version.model, environment.name, version.version, reason=reason)
+        move_alias(tx, version.model, environment.name, version.version, reason=how.reason)
     elif promotion.state == "refused":
         facts = {"environment": environment.name, "missing": msgspec.to_builtins(promotion.missing)}
-        place = {"model": version.model, "version": version.version, "reason": reason}
+        place = {"model": version.model, "version": version.version, "reason": how.reason}
         tx.emit("promotion.refused", version.subject, **place, **facts)
     return promotion
 

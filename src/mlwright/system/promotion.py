@@ -21,7 +21,8 @@ class Promotion:
     """Considers the versions of a system's model, newest first.
 
     A version is judged once against each champion it meets: when another version took over while it waited for its
-    turn, it is judged again. A version that is older than one which was rolled out, or refused, is left alone.
+    turn, it is judged again. Where the deployment's alias stands for an environment that asks for gates or approvals,
+    those have to agree, too. A version that is older than one which was rolled out, or refused, is left alone.
 
     Args:
         project: Where the system is applied.
@@ -34,6 +35,7 @@ class Promotion:
         self._system = system
         self._on_action = on_action
         self._passed: dict[tuple[int, int], bool] = {}
+        self._asked: dict[tuple[int, int], tuple[str, str]] = {}
 
     def consider(self) -> None:
         """Judge the newest version if nobody has, and start its rollout if it passed and none is running."""
@@ -51,6 +53,8 @@ class Promotion:
         if not self._passes(newest, champion):
             return
         if any(rollout.status == "running" for rollout in known):
+            return
+        if not self._is_allowed(newest, champion):
             return
         rollout = delivery.start(
             self._project,
@@ -78,6 +82,27 @@ class Promotion:
         passed = all(verdict.passed for verdict in verdicts)
         self._passed[version.version, champion] = passed
         return passed
+
+    def _is_allowed(self, version: ModelVersion, champion: int) -> bool:
+        """Tell whether the environment that the deployment's alias stands for agrees; ask whoever must be asked.
+
+        It is asked once, and again when the state of the request changed.
+        """
+        environment = self._system.deployment.alias
+        if not registry.is_guarded(self._project, version.model, environment):
+            return True
+        key = (version.version, champion)
+        present = registry.approval_state(self._project, version, environment)
+        state, seen = self._asked.get(key, ("", ""))
+        if not state or present != seen:
+            reason = f"the system {self._system.name} wants to roll it out"
+            found = registry.clear(self._project, version, environment, actor="controller:promotion", reason=reason)
+            state, present = found.state, found.approval.state if found.approval else present
+            self._asked[key] = (state, present)
+            if state != "assigned":
+                lacks = "; ".join(missing.reason for missing in found.missing)
+                self._on_action(f"rollout of {version.ref} waits for {environment}: {lacks}")
+        return state == "assigned"
 
     def _evaluation(self, version: ModelVersion, champion: int) -> Evaluation | None:
         if champion == 0:
