@@ -27,6 +27,7 @@ BENCHES = [
     "serving:infer_batch",
     "tracking:log_metric",
     "tracking:log_metric_default",
+    "tracking:log_metric_http",
     "tracking:log_batch",
     "tracking:log_batch_wide",
     "tracking:log_batch_mlflow",

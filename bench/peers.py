@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,3 +71,47 @@ def mlflow(uri: str, *, durability: str = "default") -> Iterator[Peer]:
             assert process.stdin is not None
             process.stdin.close()
             process.wait()
+
+
+@contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """Start MLflow's own server on SQLite, one worker, and return its URL.
+
+    Raises:
+        Absent: There is no peers' environment, or the server didn't start.
+    """
+    if not PYTHON.exists():
+        raise Absent("no MLflow")
+    port = free_port()
+    command = [str(PYTHON), "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder / 'served.db'}"]
+    command += ["--default-artifact-root", str(folder / "artifacts"), "--port", str(port), "--workers", "1"]
+    quiet = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=quiet, start_new_session=True
+    ) as process:
+        try:
+            _wait_for(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            # Its workers are processes of their own.
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 120
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except OSError:
+            if time.monotonic() > until or process.poll() is not None:
+                raise Absent("MLflow's server didn't start") from None
+            time.sleep(0.2)

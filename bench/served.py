@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from bench.peers import free_port
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _READY_WITHIN_S = 30
@@ -80,9 +81,7 @@ class Served:
 @contextmanager
 def served(folder: Path) -> Iterator[Served]:
     """Start a server on a fresh project, and stop it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command = [sys.executable, "-m", "mlwright", "up", "--port", str(port), "--home", str(folder / "home")]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:

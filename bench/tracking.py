@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench import peers
 from bench.harness import Case, repeated
+from bench.served import served
 from mlwright.core.ids import new_id
 from mlwright.ledger import Ledger, curves, runs
 
@@ -56,6 +57,19 @@ def _log_metric(folder: Path, durability: str, name: str) -> Iterator[Case]:
 
         floor = peer.work("log_metric")
         yield Case("tracking: log_metric", f"{name} ({peer.version})", 50, repeated(ours, 200), floor)
+
+
+@contextmanager
+def log_metric_http(folder: Path) -> Iterator[Case]:
+    """Log point by point through MLflow's own client to either server, both as durable as they come."""
+    with (
+        served(folder) as server,
+        peers.mlflow_server(folder) as url,
+        peers.mlflow(server.url) as to_us,
+        peers.mlflow(url) as to_them,
+    ):
+        name = f"MLflow's server and client ({to_them.version})"
+        yield Case("tracking: log_metric over HTTP", name, 100, to_us.work("log_metric"), to_them.work("log_metric"))
 
 
 @contextmanager
