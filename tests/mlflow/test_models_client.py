@@ -89,3 +89,17 @@ def test_a_gigabyte_passes_through_flat_memory(
     grown = _peak_mib(process.pid) - before
     print(found.stdout, f"server: {before:.0f} MiB before, {grown:.0f} MiB more at its peak")
     assert grown < 64
+
+
+@pytest.mark.slow
+def test_a_model_that_the_client_registered_answers_natively(script: Script, project: Project) -> None:
+    from mlwright.errors import Unsupported
+    from mlwright.registry import load_model
+
+    wanted = [float(line) for line in script("native").splitlines()[:-1]]
+    rows = {"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]}
+    for ref in ("line@best", "trees/1"):
+        found = load_model(ref, project=project).predict(rows)["value"]
+        assert [float(value) for value in found] == pytest.approx(wanted[:4] if ref == "line@best" else wanted[4:])
+    with pytest.raises(Unsupported, match="without MLflow"):
+        load_model("unnamed/1", project=project, allow_pickle=True)

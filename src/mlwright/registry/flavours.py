@@ -26,6 +26,7 @@ from mlwright.errors import (
     TypeMismatch,
     missing_extra,
 )
+from mlwright.registry import mlflow_models
 from mlwright.registry.values import ModelVersion
 from mlwright.registry.versions import get_version
 
@@ -189,10 +190,26 @@ def load_predictor(project: Project, version: ModelVersion, *, allow_pickle: boo
             version=version.ref,
         )
     files = {entry.path: entry.digest for entry in read_manifest(project.store, version.digest).files}
+    if version.flavour in (mlflow_models.MLFLOW, mlflow_models.EXTERNAL):
+        return _load_mlflow(project.store, version, files, allow_pickle=allow_pickle)
     if files.keys() != {_ESTIMATOR, _RECIPE}:
         raise IntegrityError(f"the files of model version {version.ref} are not those of a model: {sorted(files)}.")
     recipe = msgspec.json.decode(project.store.read(files[_RECIPE]), type=Recipe)
     estimator = _load(project.store, files[_ESTIMATOR], recipe, allow_pickle=allow_pickle)
+    return Predictor(_without_names(estimator), recipe, name=version.ref)
+
+
+def _load_mlflow(
+    store: ArtifactStore, version: ModelVersion, files: dict[str, str], *, allow_pickle: bool
+) -> Predictor:
+    """Load a version that MLflow's client registered."""
+    from mlwright.registry.predictor import Predictor
+
+    digest, recipe = mlflow_models.recipe_of(store, version, files)
+    estimator = _load(store, digest, recipe, allow_pickle=allow_pickle)
+    library = library_named(recipe.flavour)
+    output = mlflow_models.output_of(estimator) if library is None else library.output(estimator)
+    recipe = msgspec.structs.replace(recipe, output=output)
     return Predictor(_without_names(estimator), recipe, name=version.ref)
 
 

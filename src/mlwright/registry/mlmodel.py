@@ -66,6 +66,7 @@ class MlModel(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         flavors: Names of the ways in which it can be loaded.
+        details: What is said of each of them: names of files, formats, versions.
         signature: What it takes and gives; no columns where it says nothing that columns can say.
         run_id: The run that made it.
         model_id: The logged model that it is.
@@ -73,6 +74,7 @@ class MlModel(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     flavors: list[str]
+    details: dict[str, dict[str, Any]]
     signature: Signature
     run_id: str = ""
     model_id: str = ""
@@ -85,6 +87,7 @@ def read_mlmodel(text: str) -> MlModel:
     flavors, signature = found.get("flavors"), found.get("signature")
     return MlModel(
         flavors=sorted(flavors) if isinstance(flavors, dict) else [],
+        details=_details(flavors) if isinstance(flavors, dict) else {},
         signature=_signature(signature) if isinstance(signature, dict) else Signature(inputs=[], outputs=[]),
         **{name: _text(found.get(name)) for name in ("run_id", "model_id", "mlflow_version")},
     )
@@ -93,6 +96,10 @@ def read_mlmodel(text: str) -> MlModel:
 def is_data_only(paths: Sequence[str]) -> bool:
     """Tell whether all of a model's files hold data, so that loading them runs no code of theirs."""
     return all(path.endswith(_DATA_ENDINGS) or path.rsplit("/", 1)[-1] in _DATA_NAMES for path in paths)
+
+
+def _details(flavors: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: about if isinstance(about, dict) else {} for name, about in flavors.items()}
 
 
 def _signature(found: Mapping[str, Any]) -> Signature:

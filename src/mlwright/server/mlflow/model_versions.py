@@ -9,11 +9,12 @@ import msgspec
 from mlwright.errors import InvalidInput
 from mlwright.ledger import Transaction, registry_changes, registry_edits
 from mlwright.registry import edits
+from mlwright.registry.mlflow_models import EXTERNAL
 from mlwright.server.mlflow import artifacts, paths, sources
 from mlwright.server.mlflow.checks import check_key
 from mlwright.server.mlflow.errors import missing
 from mlwright.server.mlflow.places import Place
-from mlwright.server.mlflow.registering import EXTERNAL, Wanted, register
+from mlwright.server.mlflow.registering import Wanted, register
 from mlwright.server.mlflow.registry import check_name, check_tag, tags_in, version_number
 from mlwright.server.mlflow.registry_shapes import OneVersion, download_uri, version_out
 from mlwright.server.mlflow.route import Call, Change, Receive, Route, Send, Stream

@@ -12,6 +12,7 @@ from mlwright.artifacts.trees import Entry, Manifest
 from mlwright.core.digest import canonical_json
 from mlwright.ledger import artifacts, curves, logged_models, registry, registry_edits
 from mlwright.ledger.registry import VersionRow
+from mlwright.registry.mlflow_models import EXTERNAL, MLFLOW
 from mlwright.registry.mlmodel import MlModel, is_data_only, read_mlmodel
 from mlwright.registry.values import Signature
 from mlwright.server.mlflow import sources
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from mlwright.project import Project
     from mlwright.server.mlflow.sources import Source
 
-#: Flavour of a version whose files are those of an MLflow model, and of one whose files are not in the store.
-MLFLOW, EXTERNAL = "mlflow", "external"
 _MLMODEL = "MLmodel"
 _LARGEST_MLMODEL = 4 << 20
 #: Stands where a row has no moment yet.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from mlwright.ledger.registry_edits import Registered, RegisteredModel
+from mlwright.registry.mlflow_models import EXTERNAL
 from mlwright.server.mlflow import paths
-from mlwright.server.mlflow.registering import EXTERNAL
 from mlwright.server.mlflow.shapes import TagOut, tags_out
 from mlwright.server.mlflow.values import Answer, ms_out
 
