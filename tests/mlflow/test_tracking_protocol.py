@@ -140,7 +140,7 @@ def test_runs_that_do_not_exist_are_not_found(api: Speaker) -> None:
         reply = api.post(f"runs/{path}", {"run_id": "0" * 32, **given})
         assert (path, reply.status, reply.error) == (path, 404, "RESOURCE_DOES_NOT_EXIST")
     assert api.get("runs/get", run_id="nobody").status == 404
-    assert api.get("metrics/get-history", run_id="nobody", metric_key="k").status == 404
+    assert api.get("metrics/get-history", run_id="nobody", metric_key="k").json() == {}
 
 
 @ON_BOTH
@@ -208,6 +208,9 @@ def test_histories_of_several_runs_are_given_at_once(api: Speaker) -> None:
     query = {"run_ids": ids, "metric_key": "k", "start_step": 2, "end_step": 4}
     interval = api.get("metrics/get-history-bulk-interval", **query).json()["metrics"]
     assert [(point["run_id"], point["step"]) for point in interval] == [(id_, s) for id_ in ids for s in (2, 3, 4)]
+    for limit, steps in ((1, [9]), (2, [0, 9]), (4, [0, 3, 6, 9])):
+        few = api.get("metrics/get-history-bulk-interval", run_ids=ids[:1], metric_key="k", max_results=limit).json()
+        assert [point["step"] for point in few["metrics"]] == steps
     half = api.get("metrics/get-history-bulk-interval", run_ids=ids, metric_key="k", start_step=2)
     assert half.error == "INVALID_PARAMETER_VALUE"
 
@@ -457,6 +460,29 @@ def test_runs_are_searched_sorted_and_paged(api: Speaker) -> None:
     assert [run["info"]["run_id"] for run in deleted] == ids[:1]
 
 
+def test_experiments_are_searched_by_name_tag_time_and_id(api: Speaker) -> None:
+    for index in range(12):
+        api.ok("experiments/create", {"name": f"n{index}", "tags": [{"key": "k", "value": str(index % 2)}]})
+
+    def found(**given: object) -> list[str]:
+        page = api.ok("experiments/search", {"max_results": 50, **given})
+        return [experiment["name"] for experiment in page.get("experiments", [])]
+
+    assert found()[0] == "n11"
+    assert found(filter="name = 'n3'") == ["n3"]
+    assert found(filter="name LIKE 'n1%' AND tags.k = '1'", order_by=["name ASC"]) == ["n1", "n11"]
+    assert found(filter="experiment_id = '1'") == ["n0"]
+    assert found(filter="creation_time < 5") == []
+    assert found(order_by=["experiment_id DESC"])[:4] == ["n11", "n10", "n9", "n8"]
+    first = api.ok("experiments/search", {"max_results": 10, "order_by": ["experiment_id"]})
+    rest = api.ok(
+        "experiments/search",
+        {"max_results": 10, "order_by": ["experiment_id"], "page_token": first["next_page_token"]},
+    )
+    assert [experiment["name"] for experiment in rest["experiments"]] == ["n9", "n10", "n11"]
+    assert api.post("experiments/search", {"filter": "nothing = 1"}).error == "INVALID_PARAMETER_VALUE"
+
+
 def test_a_filter_that_can_not_be_read_is_refused(api: Speaker) -> None:
     for text in (
         "metrics.a >",
@@ -479,7 +505,7 @@ def test_every_prefix_leads_to_the_same_routes(api: Speaker, prefix: str) -> Non
 def test_what_mlflow_does_not_know_is_an_unknown_endpoint(api: Speaker) -> None:
     reply = api.get("no/such/thing")
     assert (reply.status, reply.error) == (404, "ENDPOINT_NOT_FOUND")
-    assert api.send("DELETE", f"{PREFIX}/runs/create").status == 400
+    assert api.send("DELETE", f"{PREFIX}/runs/create").status == 405
 
 
 def test_what_is_not_served_yet_says_so(api: Speaker) -> None:

@@ -100,7 +100,8 @@ class MlflowApp:
             return found
         methods = self._table.methods(path)
         if methods:
-            raise InvalidInput(f"{path} takes {' or '.join(methods)}, not {method}.", error_code="BAD_REQUEST")
+            takes = " or ".join(methods)
+            raise InvalidInput(f"{path} takes {takes}, not {method}.", error_code="BAD_REQUEST", http_status=405)
         what = later(f"/{path.split('/', 3)[-1]}")
         if what is not None:
             raise Unsupported(f"mlwright does not serve {path}.", why=f"{what} are not supported yet")

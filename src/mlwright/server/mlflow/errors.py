@@ -81,7 +81,9 @@ def answer_of(error: MlwrightError) -> tuple[int, bytes]:
     """Return the HTTP status and the body that tell of an error."""
     code = code_of(error)
     said = [error.what, error.why and f"Why: {error.why}", error.fix and f"Fix: {error.fix}"]
-    return STATUS[code], msgspec.json.encode(Fault(code, " ".join(text for text in said if text)))
+    return error.context.get("http_status", STATUS[code]), msgspec.json.encode(
+        Fault(code, " ".join(text for text in said if text))
+    )
 
 
 def invalid(name: str, value: Any, why: str | None = None) -> InvalidInput:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mlwright.errors import InvalidInput
-from mlwright.ledger import curves, run_log
+from mlwright.ledger import curves
 from mlwright.ledger.curves import Cursor, Point
 from mlwright.server.mlflow import checks, tokens
 from mlwright.server.mlflow.errors import invalid
@@ -64,13 +64,12 @@ class Bulk(Answer, frozen=True, kw_only=True, omit_defaults=False):
 
 
 def get(project: Project, given: GetHistory) -> History:
-    """Return the points of a metric by time, step and value."""
+    """Return the points of a metric by time, step and value; of a run that doesn't exist none, as MLflow does."""
     limit = given.max_results
     if limit is not None and limit <= 0:
         raise invalid("max_results", limit, "it must be a positive integer.")
     after = _place(given.page_token) if given.page_token else None
     with project.ledger.read() as connection:
-        run_log.state_of(connection, given.run_id)
         if limit is None:
             points = curves.page(connection, given.run_id, given.metric_key, after=after, limit=2**40)
         else:
@@ -113,8 +112,6 @@ def get_interval(project: Project, given: GetInterval) -> History:
     found: list[MetricOut] = []
     with project.ledger.read() as connection:
         for run_id in given.run_ids:
-            run_log.state_of(connection, run_id)
-        for run_id in given.run_ids:
             points = curves.thinned(
                 connection,
                 run_id,
@@ -123,8 +120,17 @@ def get_interval(project: Project, given: GetInterval) -> History:
                 first_step=given.start_step,
                 last_step=given.end_step,
             )
-            found += _out(points, run_id)
+            found += _out(_spread(points, limit), run_id)
     return History(metrics=found)
+
+
+def _spread(points: list[Point], limit: int) -> list[Point]:
+    """Return at most so many points, evenly spread, the first and the last among them; of one, the last."""
+    if len(points) <= limit:
+        return points
+    if limit == 1:
+        return points[-1:]
+    return [points[index * (len(points) - 1) // (limit - 1)] for index in range(limit)]
 
 
 def _out(points: list[Point], run_id: str | None = None) -> list[MetricOut]:

@@ -72,7 +72,7 @@ def search_experiments(project: Project, given: SearchExperiments) -> FoundExper
             found = experiments.list_experiments(connection, view=view)
     if not plain:
         fitting = sifting.picked(found, given.filter or "", filters.EXPERIMENTS, _of_experiment)
-        found = sifting.ordered(fitting, orders, _of_experiment)[offset : offset + limit + 1]
+        found = sifting.ordered(fitting, orders, _sorting)[offset : offset + limit + 1]
     token = tokens.pack({"offset": offset + limit}) if len(found) > limit else None
     return FoundExperiments(experiments=[experiment_out(row) for row in found[:limit]], next_page_token=token)
 
@@ -81,8 +81,13 @@ def _of_experiment(row: ExperimentRow, field: filters.Field) -> list[Any]:
     """Return the values that an experiment has of a field."""
     if field.entity == "tag":
         return [row.tags[field.key]] if field.key in row.tags else []
-    known = {"name": row.name, "experiment_id": row.number, "created": row.created_at, "changed": row.changed_at}
+    known = {"name": row.name, "experiment_id": str(row.number), "created": row.created_at, "changed": row.changed_at}
     return [known[field.key]] if field.key in known else []
+
+
+def _sorting(row: ExperimentRow, field: filters.Field) -> list[Any]:
+    """Return what an experiment is sorted by: ids by their number."""
+    return [row.number] if field.key == "experiment_id" else _of_experiment(row, field)
 
 
 def search_runs(project: Project, given: SearchRuns) -> FoundRuns:

@@ -102,7 +102,7 @@ def decode_query(kind: type[msgspec.Struct], query: bytes, more: dict[str, str] 
     try:
         pairs = parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True, errors="strict")
     except ValueError as error:
-        raise InvalidInput("the query string can't be read.", why=str(error), error_code="BAD_REQUEST") from error
+        raise InvalidInput("the query string can't be read.", why=str(error)) from error
     for name, value in pairs:
         if name in lists:
             found.setdefault(name, []).append(value)
@@ -147,11 +147,11 @@ def _object(body: bytes) -> dict[str, Any]:
         if isinstance(found, str):
             found = json.loads(found, parse_constant=str)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput("the body is no JSON.", why=str(error), error_code="BAD_REQUEST") from error
+        raise InvalidInput("the body is no JSON.", why=str(error)) from error
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise InvalidInput("the body is no JSON object.", error_code="BAD_REQUEST")
+        raise InvalidInput("the body is no JSON object.")
     return found
 
 
