@@ -283,3 +283,13 @@ def test_curves_of_runs_that_are_deleted_for_good_leave_nothing(ledger: Ledger, 
         curves.drop_runs(tx, [run_id])
     assert (counted(ledger, points), counted(ledger, chunks), counted(ledger, series)) == (20, 0, 20)
     assert len(values(ledger, kept)) == 20
+
+
+def test_the_curves_of_a_step_are_written_again_for_a_run_that_took_its_result(ledger: Ledger, run_id: str) -> None:
+    write(ledger, run_id, rows(30), "a-step")
+    write(ledger, run_id, rows(5, key="other"), "another")
+    later = new_run(ledger)
+    with ledger.write() as tx:
+        curves.copy(tx, "a-step", of_run=run_id, to_origin="its-copy", to_run=later)
+    assert values(ledger, later) == values(ledger, run_id)
+    assert values(ledger, later, "other") == []

@@ -66,9 +66,10 @@ def supersede(tx: Transaction, run_id: str, origin: str) -> None:
     _show_newest(tx, run_id, list(tx.execute(sa.select(series.c.key).where(*of_origin)).scalars()))
 
 
-def copy(tx: Transaction, origin: str, *, to_origin: str, to_run: str) -> None:
+def copy(tx: Transaction, origin: str, *, of_run: str, to_origin: str, to_run: str) -> None:
     """Write all series of an origin again for another run, which took the step's result from the cache."""
-    for id_, key in execute(tx.connection, "SELECT id, key FROM series WHERE origin = ?", [origin]).fetchall():
+    query = "SELECT id, key FROM series WHERE run_id = ? AND origin = ?"
+    for id_, key in execute(tx.connection, query, [of_run, origin]).fetchall():
         _add(tx, to_run, key, rows_of_series(tx.connection, id_), to_origin)
 
 

@@ -139,7 +139,7 @@ def repeat_for(tx: Transaction, journal_id: str, *, new_id: str, run_id: str, st
     row = tracked.read_journal(tx.connection, journal_id)
     if row is None:
         return
-    curves.copy(tx, journal_id, to_origin=new_id, to_run=run_id)
+    curves.copy(tx, journal_id, of_run=row.run_id, to_origin=new_id, to_run=run_id)
     found = row.logged.get("artifacts", {}).values()
     artifacts = [msgspec.convert({**value, "step": step}, tracked.RunArtifact) for value in found]
     tracked.put_params(tx, run_id, row.logged.get("params", {}))
