@@ -102,4 +102,10 @@ ROWS: tuple[Spec, ...] = (
         target="mlwright.adapters.migration.database:DatabaseSource",
         summary="MLflow's SQLite database, read directly.",
     ),
+    Spec(
+        port="export-target",
+        name="mlflow",
+        target="mlwright.adapters.migration.target:ServerTarget",
+        summary="An MLflow tracking server, written by its REST API.",
+    ),
 )

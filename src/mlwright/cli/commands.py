@@ -47,7 +47,9 @@ COMMANDS = (
     Command("gc", "mlwright.cli.gc:gc", "Empty the bin; remove artifacts that nothing refers to any more.", "House"),
     Command("integrations", "mlwright.cli.integrations:integrations", "List adapters and what they need.", "House"),
     Command("sync", "mlwright.cli.sync:sync", "Ship what runs logged and could not be shipped yet.", "House"),
-    Command("import", "mlwright.cli.migration:importing", "Bring over what is new at an MLflow server or store.", "Move"),
+    Command(
+        "import", "mlwright.cli.migration:importing", "Bring over what is new at an MLflow server or store.", "Move"
+    ),
     Command("export", "mlwright.cli.migration:exporting", "Take what is new here to an MLflow server.", "Move"),
     Command("completion", "mlwright.cli.completion:completion", "Print shell completion.", "House"),
 )

@@ -65,9 +65,40 @@ def import_mlflow(
             report = import_all(project, opened, asked, progress=progress)
     finally:
         opened.close()
-    _print(report, options, verb="would bring" if dry_run else "brought")
+    _print(report, options, "would bring" if dry_run else "brought")
     if not options.json and not dry_run and not report.counts.is_nothing:
         say("look at it with: mlwright runs; mlwright models; or bring it to the page with: mlwright up")
+
+
+@exporting.command(name="mlflow")
+def export_mlflow(
+    target: str,
+    *,
+    experiment: Annotated[list[str] | None, Parameter(negative=())] = None,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    options: Options = NONE,
+) -> None:
+    """Take what is new here to an MLflow server: experiments, runs, and registered models that aren't in the bin.
+
+    What MLflow can't hold as it is, is told in another form and noted. Credentials come from
+    MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.
+
+    Args:
+        target: http://HOST:PORT.
+        experiment: Only experiments of these names.
+        dry_run: Only tell what would be taken.
+    """
+    local_only(options, "export")
+    from mlwright.migration import Asked, export_all, open_target
+
+    opened = open_target(target)
+    try:
+        with open_project(options, create=False) as project, MigrationProgress() as progress:
+            asked = Asked(experiments=experiment or [], dry_run=dry_run)
+            report = export_all(project, opened, asked, progress=progress)
+    finally:
+        opened.close()
+    _print(report, options, "would take" if dry_run else "took")
 
 
 class MigrationProgress:
@@ -107,16 +138,16 @@ class MigrationProgress:
             say("stopped; what was done stays, and the same command goes on.")
 
 
-def _print(report: Report, options: Options, *, verb: str) -> None:
+def _print(report: Report, options: Options, verb: str) -> None:
     if options.json:
         print_json(item=report)
         return
     counts = msgspec.structs.asdict(report.counts)
     rows = [(label, _amount(counts, name)) for name, label in _LABELS.items() if counts[name]]
     if report.counts.is_nothing:
-        say(f"{report.source}: nothing new.")
+        say(f"nothing new from {report.source} to {report.target}.")
     else:
-        say(f"{verb} from {report.source}:" if "br" in verb else f"{verb} to {report.target}:")
+        say(f"{verb} from {report.source} to {report.target}:")
     if rows:
         print_table(rows, ("WHAT", "HOW MANY"))
     for note in report.notes[:_SHOWN_NOTES]:

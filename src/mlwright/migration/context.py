@@ -77,7 +77,7 @@ class Context:
         self.progress = progress
         self.report = Report(
             source=source.describe(),
-            target=project.settings.root.name,
+            target="this project",
             dry_run=asked.dry_run,
             counts=Counts(),
         )

@@ -63,9 +63,9 @@ class Speaker:
         """Ask for something; `path` begins after the API's prefix, or with `/api`."""
         return self._json("GET", path, params={name: value for name, value in query.items() if value is not None})
 
-    def post(self, path: str, /, *, again: bool = False, method: str = "POST", **body: Any) -> dict[str, Any]:
+    def post(self, path: str, /, *, again: bool = False, **body: Any) -> dict[str, Any]:
         """Send something; with `again` it may be sent again when no answer came."""
-        return self._json(method, path, again=again, json=body)
+        return self._json("POST", path, again=again, json=body)
 
     def search(self, path: str, name: str, /, **body: Any) -> Iterator[dict[str, Any]]:
         """Go through all items of a search, page by page; it changes nothing at the server."""
