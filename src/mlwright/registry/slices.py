@@ -20,6 +20,7 @@ from mlwright.registry.labelled import Labelled, losses_of
 
 _MOST_VALUES = 200
 _SHOWN = 20
+_LOSS = "log loss"
 
 
 class _Slice(msgspec.Struct, frozen=True):
@@ -88,7 +89,7 @@ def _questions(gate: NoWeakSlice, data: Labelled) -> list[tuple[np.ndarray, floa
     """Return what each slice is asked: values by row, the limit of their mean, and what they are."""
     asked: list[tuple[np.ndarray, float, str]] = []
     if gate.at_most is not None:
-        asked.append((data.losses, gate.at_most, "log loss"))
+        asked.append((data.losses, gate.at_most, _LOSS))
     if gate.worse_by is not None and data.champion is not None:
         other, trouble = losses_of(data.champion, data.columns, data.labels)
         if trouble:
@@ -138,10 +139,11 @@ def _parts(column: str, values: np.ndarray, bins: int) -> dict[str, np.ndarray]:
 
 def _sentence(slices: list[_Slice], weak: list[_Slice], count: int) -> str:
     worst = (weak or slices)[0]
-    told = (
-        f"{worst.name} has {worst.mean:+.4f} {worst.against} (interval {worst.low:+.4f} to {worst.high:+.4f}, "
-        f"wanted at most {worst.limit:+.4f}) on {worst.rows} rows"
-    )
+    # A difference has a sign, a loss has none.
+    sign = "" if worst.against == _LOSS else "+"
+    mean, low, high, limit = (f"{value:{sign}.4f}" for value in (worst.mean, worst.low, worst.high, worst.limit))
+    told = f"{worst.name} has {mean} {worst.against} (interval {low} to {high}, wanted at most {limit})"
+    told += f" on {worst.rows} rows"
     if weak:
         return f"refused: {len(weak)} of {count} slices are weak; {told}"
     return f"passed: none of {count} slices is weak; the worst, {told}"
