@@ -260,3 +260,45 @@ def test_a_sweep_that_runs_already_is_not_run_twice_at_once(project: Project) ->
         return x
 
     assert len(swept(project, objective, {"x": uniform(0, 1)}, trials=1).trials) == 1
+
+
+@pytest.mark.parametrize("workers", ["processes", "threads"])
+def test_a_sweep_is_the_same_on_either_database(project_folder: Path, ledger_url: str, workers: str) -> None:
+    with Project.open(project_folder, ledger=ledger_url) as world:
+        options = {"pruner": "median", "workers": workers}
+        swept(world, objectives.slow_bowl, trials=3, **options)
+        found = swept(world, objectives.slow_bowl, trials=8, parallel=2, **options)
+        with world.ledger.read() as connection:
+            rows = sweeps.trials_of(connection, found.run_id, reports=True)
+    assert [row.number for row in rows] == list(range(8))
+    assert all(len(row.reported) == 3 for row in rows if row.outcome == "finished")
+
+
+def test_a_sampler_and_a_pruner_of_optunas_own_can_be_given(project: Project) -> None:
+    import optuna
+
+    sampler, pruner = optuna.samplers.GridSampler({"k": [1, 2, 3, 4]}, seed=1), optuna.pruners.PercentilePruner(50.0)
+
+    def objective(trial: Trial, k: int) -> float:
+        trial.report(float(k), 0)
+        return float(k)
+
+    for trials in (2, 4):
+        given = {"sampler": sampler, "pruner": pruner, "trials": trials}
+        found = swept(project, objective, {"k": integers(1, 4)}, **given)
+    assert sorted(trial.params["k"] for trial in found.trials) == [1, 2, 3, 4]
+    assert (found.plan.sampler, found.plan.pruner) == ("GridSampler", "PercentilePruner")
+
+
+def test_a_sweep_whose_run_was_deleted_is_begun_anew(project: Project) -> None:
+    first = swept(project)
+    with project.ledger.write() as tx:
+        runs.delete_run(tx, first.run_id)
+    assert swept(project).run_id != first.run_id
+
+
+def test_a_trial_that_was_deleted_still_counts(project: Project) -> None:
+    first = swept(project)
+    with project.ledger.write() as tx:
+        runs.delete_run(tx, first.trials[3].run_id)
+    assert len(swept(project, trials=9).trials) == 9
