@@ -6,7 +6,7 @@ A file of a run is one of its artifacts (`run_artifacts`), whoever logged it; ev
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,6 +18,8 @@ from mlwright.ledger.conflicts import insert_or_update
 from mlwright.ledger.schema import experiments, proxied_files, run_artifacts, runs, uploads
 from mlwright.ledger.store import Transaction
 from mlwright.ledger.tracked import RunArtifact
+
+_GIVEN_UP = timedelta(days=7)
 
 
 class FileRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +152,8 @@ def taken(connection: sa.Connection, path: str, *, run_id: str | None = None) ->
 
 
 def begin_upload(tx: Transaction, path: str) -> str:
-    """Begin to take a file in parts; return the upload's id."""
+    """Begin to take a file in parts; return the upload's id. Those that were begun long ago are given up."""
+    tx.execute(sa.delete(uploads).where(uploads.c.created_at < tx.now - _GIVEN_UP))
     id_ = new_id()
     tx.execute(sa.insert(uploads).values(id=id_, path=path, parts={}, created_at=tx.now))
     return id_

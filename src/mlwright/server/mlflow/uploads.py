@@ -1,7 +1,7 @@
 """Files that come in parts, and addresses at which they can be fetched in ranges.
 
 A client asks where to send the parts, sends them in any order, and then has them put together. They are kept in the
-store like everything else; parts of uploads that were never completed are collected once their upload is forgotten.
+store like everything else; those of uploads that were not completed within a week are given up and collected.
 """
 
 from __future__ import annotations
