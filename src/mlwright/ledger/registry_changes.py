@@ -53,14 +53,22 @@ class ChangeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record_change(
-    tx: Transaction, model: str, version: int, *, what: What, values: tuple[Any, Any], key: str = "", reason: str = ""
+    tx: Transaction,
+    target: tuple[str, int],
+    *,
+    what: What,
+    values: tuple[Any, Any],
+    key: str = "",
+    reason: str = "",
 ) -> None:
-    """Keep one change with its event; `values` are those before and after, `version` is 0 for the model itself.
+    """Keep one change with its event; `values` are those before and after.
+
+    The target is a model and a version, 0 for the model itself.
 
     The caller changes the value itself in the same transaction. The event is `model.changed` or
     `model-version.changed`, and says what was changed, the key, and both values.
     """
-    old, new = values
+    (model, version), (old, new) = target, values
     row = {"model": model, "version": version, "what": what, "key": key, "old": old, "new": new}
     tx.execute(sa.insert(registry_changes).values(**row, actor=tx.actor, reason=reason, at=tx.now))
     noun, subject = ("model-version", f"model/{model}/{version}") if version else ("model", f"model/{model}")
@@ -79,7 +87,7 @@ def set_tag(tx: Transaction, model: str, version: int, key: str, value: str, *, 
         tx.execute(sa.insert(model_tags).values(row))
     else:
         tx.execute(sa.update(model_tags).where(*where).values(value=value))
-    record_change(tx, model, version, what="tag", key=key, values=(before, value), reason=reason)
+    record_change(tx, (model, version), what="tag", key=key, values=(before, value), reason=reason)
     return before
 
 
@@ -89,7 +97,7 @@ def delete_tag(tx: Transaction, model: str, version: int, key: str, *, reason: s
     before: str | None = tx.execute(sa.select(model_tags.c.value).where(*where).with_for_update()).scalar()
     if before is not None:
         tx.execute(sa.delete(model_tags).where(*where))
-        record_change(tx, model, version, what="tag", key=key, values=(before, None), reason=reason)
+        record_change(tx, (model, version), what="tag", key=key, values=(before, None), reason=reason)
     return before
 
 
@@ -124,7 +132,7 @@ def end_alias(tx: Transaction, model: str, alias: str, *, reason: str = "") -> i
     if before is None:
         return None
     tx.execute(sa.update(aliases).where(*present).values(to_at=tx.now))
-    record_change(tx, model, int(before), what="alias", key=alias, values=(before, None), reason=reason)
+    record_change(tx, (model, int(before)), what="alias", key=alias, values=(before, None), reason=reason)
     return int(before)
 
 
@@ -156,7 +164,7 @@ def changes(
     until: datetime | None = None,
     limit: int = 10_000,
 ) -> list[ChangeRow]:
-    """Return the changes of a model and its versions (or of one), newest first: after `since`, up to and with `until`."""
+    """Return the changes of a model and its versions (or of one) after `since`, up to and with `until`, newest first."""
     query = sa.select(registry_changes).where(registry_changes.c.model == model)
     if version is not None:
         query = query.where(registry_changes.c.version == version)
@@ -187,7 +195,7 @@ def _set(tx: Transaction, target: tuple[str, int], what: What, value: Any, reaso
     before = tx.execute(sa.select(column).where(*where).with_for_update()).scalar()
     if before != value:
         tx.execute(sa.update(column.table).where(*where).values({column.name: value}))
-        record_change(tx, model, version, what=what, values=(before, value), reason=reason)
+        record_change(tx, (model, version), what=what, values=(before, value), reason=reason)
     return before
 
 

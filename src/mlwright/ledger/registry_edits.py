@@ -130,7 +130,7 @@ def rename_model(tx: Transaction, name: str, new: str) -> None:
         tx.execute(sa.update(table).where(table.c.model == name).values(model=new))
     tx.execute(sa.update(model_versions).where(model_versions.c.model == new).values(changed_at=tx.now))
     tx.execute(sa.delete(models).where(models.c.name == name))
-    record_change(tx, new, WHOLE_MODEL, what="name", values=(name, new))
+    record_change(tx, (new, WHOLE_MODEL), what="name", values=(name, new))
 
 
 def delete_model(tx: Transaction, name: str) -> None:
@@ -142,10 +142,10 @@ def delete_model(tx: Transaction, name: str) -> None:
     hold_model(tx, name)
     versions = [found.row for found in registered(tx.connection, name)]
     for row in versions:
-        record_change(tx, name, row.version, what="deletion", values=(_remembered(row), None))
+        record_change(tx, (name, row.version), what="deletion", values=(_remembered(row), None))
     description = tx.execute(sa.select(models.c.description).where(models.c.name == name)).scalar_one()
     told = {"description": description, "versions": [row.version for row in versions]}
-    record_change(tx, name, WHOLE_MODEL, what="deletion", values=(told, None))
+    record_change(tx, (name, WHOLE_MODEL), what="deletion", values=(told, None))
     for table in (aliases, assignments):
         tx.execute(sa.update(table).where(table.c.model == name, table.c.to_at.is_(None)).values(to_at=tx.now))
     for table in (model_tags, model_versions):
@@ -160,7 +160,7 @@ def delete_version(tx: Transaction, name: str, version: int) -> None:
         NotFound: There is none.
     """
     row = the_version(tx.connection, name, version).row
-    record_change(tx, name, version, what="deletion", values=(_remembered(row), None))
+    record_change(tx, (name, version), what="deletion", values=(_remembered(row), None))
     for table in (aliases, assignments):
         present = (table.c.model == name, table.c.version == version, table.c.to_at.is_(None))
         tx.execute(sa.update(table).where(*present).values(to_at=tx.now))
