@@ -314,6 +314,16 @@ _MLFLOW_DIFFERENCES = """
 - The same dataset (name and digest) in two experiments is one dataset.
 - Texts that hold U+0000 or half a character are refused.
 - Ids of runs have 26 characters. Clients don't look into them.
+- A registered version keeps its own copy of what its source held. Its download URI leads there, and what it gives stays
+  the same whatever becomes of the run or logged model. A source that lies elsewhere is known by its URI only.
+- The number of a deleted version is not given again; what was deleted stays in the model's history.
+- An alias that stands for an environment with gates or approvals is refused with `PERMISSION_DENIED`; what a deployment
+  serves, or such an environment has, is not deleted (`RESOURCE_CONFLICT`).
+- A path of an artifact is a file or a folder, never both. Backslashes, drives and `#` are refused as well as `..`.
+- Files can be uploaded in parts and downloaded in ranges where the client is told to
+  (`MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD`, `MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD`); one stream is the default.
+- Two webhooks can't have the same name. Webhooks may lead to addresses that are not public.
+- Prompts are refused with `NOT_IMPLEMENTED`.
 """
 
 
