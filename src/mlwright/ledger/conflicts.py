@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,22 +13,37 @@ from mlwright.ledger.store import Transaction
 def insert_or_keep(tx: Transaction, table: sa.Table, rows: list[dict[str, Any]]) -> None:
     """Insert rows; one whose key is there already is left as it is."""
     if rows:
-        tx.execute(_insert(tx, table).on_conflict_do_nothing(), rows)
+        tx.execute(_keeping(tx.connection.dialect.name, table), rows)
 
 
 def insert_or_update(tx: Transaction, table: sa.Table, rows: list[dict[str, Any]]) -> None:
     """Insert rows; one whose primary key is there already takes the new values."""
-    if not rows:
-        return
-    statement = _insert(tx, table)
+    if rows:
+        tx.execute(_updating(tx.connection.dialect.name, table, tuple(rows[0])), rows)
+
+
+# Building such a statement takes several times as long as executing it.
+@cache
+def _keeping(dialect: str, table: sa.Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+@cache
+def _updating(dialect: str, table: sa.Table, columns: tuple[str, ...]) -> Any:
+    statement = _insert(dialect, table)
     keys = [column.name for column in table.primary_key]
-    new = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
+    new = {name: statement.excluded[name] for name in columns if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=new)
 
 
-def _insert(tx: Transaction, table: sa.Table) -> Any:
+def insert_into(tx: Transaction, table: sa.Table) -> Any:
+    """Return an INSERT that can say what to do about a conflict, in the words of the transaction's database."""
+    return _insert(tx.connection.dialect.name, table)
+
+
+def _insert(dialect: str, table: sa.Table) -> Any:
     # Imported here: a dialect takes long to load, and only one is ever needed.
-    if tx.connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
         return postgresql_insert(table)

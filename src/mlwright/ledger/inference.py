@@ -8,9 +8,8 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from mlwright.ledger.conflicts import insert_or_keep
+from mlwright.ledger.conflicts import insert_into, insert_or_keep
 from mlwright.ledger.schema import labels, prediction_batches, predictions
 from mlwright.ledger.store import Transaction
 
@@ -58,7 +57,7 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
 
 def add_batch(tx: Transaction, row: BatchRow) -> bool:
     """Write the rows of one request; return False, changing nothing, when its request id is there already."""
-    insert = _insert(tx, prediction_batches).on_conflict_do_nothing()
+    insert = insert_into(tx, prediction_batches).on_conflict_do_nothing()
     return bool(tx.execute(insert, {name: getattr(row, name) for name in BatchRow.__struct_fields__}).rowcount)
 
 
@@ -165,11 +164,6 @@ def correct_labels(tx: Transaction, deployment: str, values: dict[str, float], a
             .values(value=sa.bindparam("new"), corrected_at=at)
         )
         tx.execute(statement, [{"id": id_, "new": value} for id_, value in sorted(values.items())])
-
-
-def _insert(tx: Transaction, table: sa.Table) -> Any:
-    dialect = postgresql if tx.connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
 
 
 def _batches(connection: sa.Connection, query: Any) -> Iterator[BatchRow]:
