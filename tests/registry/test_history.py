@@ -11,6 +11,7 @@ from promoting import DAY, START, add_version, declare, open_project
 from mlwright import errors, registry
 from mlwright.core.clock import ReplayClock
 from mlwright.project import Project
+from mlwright.registry.edits import delete_model
 
 
 @pytest.fixture
@@ -89,6 +90,16 @@ def test_approvals_votes_and_gates_are_part_of_the_history(project: Project) -> 
     assert next(entry.reason for entry in registry.history(project, "churn") if entry.what == "vote") == (
         "as reviewer: fine"
     )
+
+
+def test_what_happened_to_a_deleted_model_stays_known(project: Project) -> None:
+    add_version(project)
+    registry.promote(project, "churn/1", "staging", reason="try it")
+    with project.ledger.write("user:ada") as tx:
+        delete_model(tx, "churn")
+    told = [(entry.what, entry.actor) for entry in registry.history(project, "churn")]
+    assert ("environment", "user:test") in told
+    assert ("deletion", "user:ada") in told
 
 
 def test_the_history_of_an_unknown_model_is_not_found(project: Project) -> None:

@@ -31,6 +31,7 @@ for _command in ("promote", "rollback", "environments", "approve", "refuse", "wi
 for _command in ("card", "lineage"):
     app.command(f"mlwright.cli.cards:{_command}", name=_command)
 
+_WIDEST = 40
 _COLUMNS: list[Column] = [
     ("MODEL", lambda model: model.name),
     ("LATEST", lambda model: str(model.latest)),
@@ -197,7 +198,8 @@ def _print_then(then: ModelThen) -> None:
 
 
 def _value(value: Any) -> str:
-    return "-" if value is None else value if isinstance(value, str) else facts({"": value})[1:]
+    text = "-" if value is None else value if isinstance(value, str) else facts({"": value})[1:]
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
 
 
 def _print_model(detail: ModelDetail) -> None:

@@ -164,7 +164,7 @@ def changes(
     until: datetime | None = None,
     limit: int = 10_000,
 ) -> list[ChangeRow]:
-    """Return the changes of a model and its versions (or of one) after `since`, up to and with `until`, newest first."""
+    """Return the changes of a model and its versions (or of one) after `since` and up to `until`, newest first."""
     query = sa.select(registry_changes).where(registry_changes.c.model == model)
     if version is not None:
         query = query.where(registry_changes.c.version == version)

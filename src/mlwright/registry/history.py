@@ -86,11 +86,14 @@ class Then(msgspec.Struct, frozen=True, kw_only=True):
 def history(project: Project, model: str, *, version: int | None = None, until: datetime | None = None) -> list[Entry]:
     """Return everything that happened to a model (or to one of its versions), newest first, up to a moment.
 
+    What happened to a model that was deleted stays known.
+
     Raises:
-        NotFound: There is no such model.
+        NotFound: There never was such a model.
     """
     with project.ledger.read() as connection:
-        the_model(connection, model)
+        if not changes(connection, model, limit=1):
+            the_model(connection, model)
         found = [
             *_registered(connection, model),
             *_pointed(connection, model),
