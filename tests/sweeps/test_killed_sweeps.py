@@ -18,7 +18,7 @@ from mlwright.project import Project
 
 pytest.importorskip("optuna", reason="sweeps need the extra 'sweeps'")
 
-TRIALS = 40
+TRIALS = 24
 COUNTED = ("finished", "pruned")
 
 

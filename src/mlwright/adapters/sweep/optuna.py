@@ -39,12 +39,14 @@ class OptunaAdviser:
         self._grid = grid(plan.space) if plan.sampler == "grid" else []
         self._trials: dict[int, optuna.Trial] = {}
         with _quiet():
-            self._study = optuna.create_study(
+            self._study: Any = optuna.create_study(
                 study_name=plan.name,
                 directions=list(plan.directions),
                 sampler=sampler or _sampler(plan, plan.seed),
                 pruner=pruner or _pruner(plan),
             )
+        # Some samplers end a study that has seen everything; how many trials there are is the plan's to say.
+        self._study.stop = _nothing
         self._is_free_of_state = sampler is None and plan.sampler in ("tpe", "random", "grid")
 
     def remember(self, trials: Sequence[TrialRow]) -> None:
@@ -127,6 +129,10 @@ class _Known(optuna.samplers.BaseSampler):
     def before_trial(self, study: Any, trial: Any) -> None:
         if self._asks:
             self._sampler.before_trial(study, trial)
+
+
+def _nothing() -> None:
+    return
 
 
 def _distribution(domain: Domain) -> Any:
