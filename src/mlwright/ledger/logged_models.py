@@ -155,14 +155,14 @@ def in_experiments(connection: sa.Connection, numbers: Sequence[int]) -> list[Lo
 
 def set_status(tx: Transaction, model_id: str, status: Status, *, message: str = "") -> None:
     """Say whether a model's files are there."""
-    _hold(tx, model_id)
+    hold(tx, model_id)
     _change(tx, model_id, status=status, status_message=message)
     tx.emit("logged-model.finalized", f"logged-model/{model_id}", status=status)
 
 
 def put_tags(tx: Transaction, model_id: str, tags: dict[str, str]) -> None:
     """Set tags of a model; a key that is set takes the new value."""
-    _change(tx, model_id, tags={**_hold(tx, model_id).tags, **tags})
+    _change(tx, model_id, tags={**hold(tx, model_id).tags, **tags})
 
 
 def delete_tag(tx: Transaction, model_id: str, key: str) -> None:
@@ -171,7 +171,7 @@ def delete_tag(tx: Transaction, model_id: str, key: str) -> None:
     Raises:
         NotFound: It has none of this key.
     """
-    tags = dict(_hold(tx, model_id).tags)
+    tags = dict(hold(tx, model_id).tags)
     if key not in tags:
         raise NotFound(f"No tag with key '{key}' found for model with ID '{model_id}'.")
     del tags[key]
@@ -184,7 +184,7 @@ def put_params(tx: Transaction, model_id: str, params: dict[str, str]) -> None:
     Raises:
         AlreadyExists: One of them has another value already.
     """
-    known = _hold(tx, model_id).params
+    known = hold(tx, model_id).params
     for key, value in params.items():
         if known.get(key, value) != value:
             raise AlreadyExists(f"the parameter '{key}' of logged model '{model_id}' has another value already.")
@@ -193,7 +193,7 @@ def put_params(tx: Transaction, model_id: str, params: dict[str, str]) -> None:
 
 def delete(tx: Transaction, model_id: str) -> None:
     """Put a model into the bin; what names it goes on naming it."""
-    if _hold(tx, model_id).deleted_at is not None:
+    if hold(tx, model_id).deleted_at is not None:
         return
     _change(tx, model_id, deleted_at=tx.now)
     tx.emit("logged-model.deleted", f"logged-model/{model_id}")
@@ -252,6 +252,16 @@ def models_of_runs(connection: sa.Connection, run_ids: Sequence[str]) -> dict[st
     return found
 
 
+def hold(tx: Transaction, model_id: str) -> LoggedModelRow:
+    """Return a model, deleted or not, that nobody else changes until the transaction ends.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
+    tx.execute(sa.select(logged_models.c.id).where(logged_models.c.id == model_id).with_for_update())
+    return find(tx.connection, model_id, deleted=True)
+
+
 def select() -> sa.Select[Any]:
     """Return the query of all logged models, to be narrowed."""
     names = [name for name in LoggedModelRow.__struct_fields__ if name not in ("experiment_number", "location")]
@@ -264,12 +274,6 @@ def select() -> sa.Select[Any]:
 
 def _row(row: sa.Row[Any]) -> LoggedModelRow:
     return LoggedModelRow(**row._asdict())
-
-
-def _hold(tx: Transaction, model_id: str) -> LoggedModelRow:
-    """Return a model, deleted or not, that nobody else changes until the transaction ends."""
-    tx.execute(sa.select(logged_models.c.id).where(logged_models.c.id == model_id).with_for_update())
-    return find(tx.connection, model_id, deleted=True)
 
 
 def _change(tx: Transaction, model_id: str, **values: Any) -> None:

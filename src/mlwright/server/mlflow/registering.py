@@ -175,7 +175,7 @@ def _emit(tx: Transaction, row: VersionRow, tags: dict[str, str]) -> None:
 
 def _note_registration(tx: Transaction, model_id: str, name: str, version: int) -> None:
     """Note at a logged model what it was registered as, where clients look for it."""
-    row = logged_models.find(tx.connection, model_id, deleted=True)
+    row = logged_models.hold(tx, model_id)
     known = [*registrations(row), Registration(name, str(version))]
     text = msgspec.json.encode(known).decode()
     if row.deleted_at is None:
