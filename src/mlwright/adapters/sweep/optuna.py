@@ -46,7 +46,7 @@ class OptunaAdviser:
                 pruner=pruner or _pruner(plan),
             )
         # Some samplers end a study that has seen everything; how many trials there are is the plan's to say.
-        self._study.stop = _nothing
+        vars(self._study)["stop"] = _nothing
         self._is_free_of_state = sampler is None and plan.sampler in ("tpe", "random", "grid")
 
     def remember(self, trials: Sequence[TrialRow]) -> None:
@@ -103,7 +103,7 @@ class OptunaAdviser:
             trial = self._study.ask(self._space)
             self._study.sampler = sampler
         self._trials[number] = trial
-        return trial.params
+        return dict(trial.params)
 
 
 class _Known(optuna.samplers.BaseSampler):
