@@ -16,15 +16,17 @@ from mlwright.errors import IntegrityError
 from mlwright.ledger import Transaction, schema
 from mlwright.ledger import artifacts as artifact_rows
 from mlwright.ledger.outbox import read_events
+from mlwright.ledger.runs import next_number
 from mlwright.project import Project
 
 
 def add_run(tx: Transaction, **values: object) -> str:
     run_id, experiment_id = new_id(), new_id()
-    row = {"id": experiment_id, "name": experiment_id, "created_at": tx.now}
+    row = {"id": experiment_id, "number": next_number(tx), "name": experiment_id}
+    row |= {"created_at": tx.now, "changed_at": tx.now}
     tx.execute(sa.insert(schema.experiments).values(row))
     run = {"id": run_id, "experiment_id": experiment_id, "name": "r", "kind": "script", "status": "succeeded"}
-    run |= {"arguments": {}, "actor": "user:test", "created_at": tx.now, **values}
+    run |= {"arguments": {}, "actor": "user:test", "created_at": tx.now, "started_at": tx.now, **values}
     tx.execute(sa.insert(schema.runs).values(run))
     return run_id
 

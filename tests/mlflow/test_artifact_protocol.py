@@ -351,3 +351,16 @@ def test_no_request_about_artifacts_breaks_the_server(
     query = f"path={quote(asked, errors='replace')}"
     reply = api.send(method, f"{FILES}/{start}{rest}", body, query=query, kind="application/json")
     assert reply.status < 500, reply
+
+
+def test_what_a_large_document_names_is_kept(api: Speaker, served_project: Project) -> None:
+    named = served_project.store.put(b"named").digest
+    for place in (1 << 20, (1 << 20) - 30, 3 << 20):
+        text = b"[" + b" " * place + json.dumps(named).encode() + b" " * (1 << 20) + b"]"
+        put(api, f"large/{place}.json", text)
+    assert collect(served_project, grace_s=0.0).removed == []
+    for place in (1 << 20, (1 << 20) - 30):
+        api.send("DELETE", f"{FILES}/artifacts/large/{place}.json")
+    assert named not in {blob.digest for blob in collect(served_project, grace_s=0.0).removed}
+    api.send("DELETE", f"{FILES}/artifacts/large")
+    assert named in {blob.digest for blob in collect(served_project, grace_s=0.0).removed}

@@ -24,6 +24,8 @@ GRACE_S = 24 * 3600.0
 # Blobs of these codecs never name others; every other blob that is kept is searched for digests.
 _LEAF_CODECS = ("arrow", "bytes", "columns", "json", "numpy", "pandas", "parquet", "pickle", "skops", "text")
 _JSON_STARTS = (b"{", b"[")
+_PIECE = 1 << 20
+_LONGEST_DIGEST = len("sha256:") + 64
 
 
 class Holder(Protocol):
@@ -121,10 +123,16 @@ def named_in(store: ArtifactStore, digest: str) -> list[str]:
         path = store.path(digest)
     except NotFound:
         return []
+    found: list[str] = []
     with open(path, "rb") as file:
-        if file.read(1) not in _JSON_STARTS:
+        piece = file.read(1)
+        if piece not in _JSON_STARTS:
             return []
-        return list(rows.digests_in(file.read()))
+        # In pieces, because a client may have logged JSON of any size; one that is cut in two is found in the next.
+        while more := file.read(_PIECE):
+            piece = piece[-_LONGEST_DIGEST:] + more
+            found += rows.digests_in(piece)
+    return found
 
 
 def _remove(project: Holder, old: list[Blob], before: datetime, actor: str) -> list[Blob]:
