@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mlwright.core.ids import new_id
+from mlwright.ledger.conflicts import insert_into
 from mlwright.ledger.schema import aliases, gate_results, model_versions, models, registry_changes
 from mlwright.ledger.store import Transaction
 
@@ -91,7 +91,7 @@ def claim_model(tx: Transaction, name: str) -> bool:
     """Make sure that a model exists, and hold it until the transaction ends; return whether it was created."""
     row = {"name": name, "description": "", "created_at": tx.now, "changed_at": tx.now}
     # Not by the count of rows: PostgreSQL's driver doesn't always know it.
-    insert = _insert(tx, models).on_conflict_do_nothing().returning(models.c.name)
+    insert = insert_into(tx, models).on_conflict_do_nothing().returning(models.c.name)
     created = tx.execute(insert.values(row)).scalar() is not None
     tx.execute(sa.select(models.c.name).where(models.c.name == name).with_for_update())
     return created
@@ -211,10 +211,6 @@ def gate_rows(connection: sa.Connection, model: str, version: int | None = None)
     if version is not None:
         query = query.where(gate_results.c.version == version)
     return _gates(connection, query.order_by(gate_results.c.at, gate_results.c.id))
-
-
-def _insert(tx: Transaction, table: sa.Table) -> Any:
-    return (postgresql if tx.connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def _values(row: msgspec.Struct) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from mlwright.api import wire
-from mlwright.errors import InvalidInput, MlwrightError, NotFound, Unsupported
+from mlwright.errors import InvalidInput, MlwrightError, NotFound, Overloaded, Unsupported
 from mlwright.ledger import experiments
 from mlwright.server.mlflow import values
 from mlwright.server.mlflow.errors import answer_of
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mlwright.project import Project
 
 MOST_BODY_BYTES = 64 * 1024 * 1024
+#: How many requests may wait for an answer at once; clients come back after a moment.
+MOST_WAITING = 1024
 _HEADERS = ((b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff"))
 
 _log = logging.getLogger("mlwright.server")
@@ -40,6 +42,7 @@ class MlflowApp:
         self._table = Table(all_routes())
         self._pool = ThreadPoolExecutor(workers, "mlwright-mlflow")
         self._writer = Writer(project)
+        self._waiting = 0
         with project.ledger.write("system") as tx:
             experiments.ensure_default(tx)
 
@@ -85,11 +88,19 @@ class MlflowApp:
             if method in ("POST", "PUT"):
                 _check_type(scope)
             given = values.decode(route.request, body or b"{}", parts)
+        if self._waiting >= MOST_WAITING:
+            raise Overloaded("too many requests are waiting.", fix="try again in a second", retry_after_s=1)
+        self._waiting += 1
+        try:
+            return await self._work(route, given)
+        finally:
+            self._waiting -= 1
+
+    async def _work(self, route: Change | Route, given: Any) -> bytes:
         if isinstance(route, Change):
             answer = route.answer
             return values.encode(await self._writer.change(lambda tx: answer(tx, given)))
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._run, route, given)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, route, given)
 
     def _run(self, route: Route, given: Any) -> bytes:
         return values.encode(route.answer(self._project, given))
