@@ -265,7 +265,13 @@ def test_all_gates_go_to_json_and_back_and_say_whether_they_compare() -> None:
         (NoWeakSlice, {"by": [], "at_most": 1.0}),
         (StaysRobust, {"at_most": 0.1}),
         (StaysRobust, {"at_most": 0.1, "missing": 2.0}),
+        (StaysRobust, {"at_most": 0.1, "noise": 0.1, "repeats": 0}),
+        (NoWeakSlice, {"by": ["x"], "at_most": 1.0, "bins": 0}),
+        (NoWeakSlice, {"by": ["x"], "at_most": 1.0, "confidence": 1.0}),
+        (StaysFair, {"protected": "sex", "resamples": 10**9}),
         (KeepsLatency, {"at_most_ms": 1, "rows": 0}),
+        (KeepsLatency, {"at_most_ms": 1, "calls": 10**9}),
+        (KeepsLatency, {"at_most_ms": 1, "quantile": 0.0}),
     ],
 )
 def test_a_gate_that_asks_nothing_is_refused(kind: Any, wrong: dict[str, Any]) -> None:

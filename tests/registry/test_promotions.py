@@ -249,6 +249,7 @@ def test_what_can_not_be_judged_yet_is_said(project: Project) -> None:
         ([], "at least one environment"),
         ([Environment(name="a b")], "can't be an alias"),
         ([Environment(name="x"), Environment(name="x")], "there twice"),
+        ([Environment(name="x", approval_days=10**9)], "can't expire after"),
         ([Environment(name="x", approvals={"reviewer": 0})], "asks for 0 of 'reviewer'"),
         ([Environment(name="x", approvals={"The Boss": 1})], "asks for 1 of 'The Boss'"),
     ],

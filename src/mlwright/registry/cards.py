@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlwright.errors import InvalidInput
-from mlwright.ledger import artifacts, assignments
+from mlwright.errors import InvalidInput, NotFound
+from mlwright.ledger import Connection, artifacts, assignments, datasets, runs
 from mlwright.ledger import registry as rows
 from mlwright.ledger.approvals import Wanted, list_approvals
 from mlwright.ledger.registry_changes import set_card, tags_of
@@ -92,6 +92,7 @@ def card(project: Project, version: ModelVersion | str, places: list[Place] | No
         asked = list_approvals(connection, Wanted(model=found.model, version=found.version))
         held = assignments.assigned(connection, found.model)
         tags = tags_of(connection, found.model, found.version)
+        made_by = _run(connection, found.run_id) if found.run_id else []
     written = project.store.read(row.card_digest).decode() if row is not None and row.card_digest else ""
     pointing = [alias for alias, number in sorted(model.aliases.items()) if number == found.version]
     environments = [name for name, number in sorted(held.items()) if number == found.version]
@@ -102,7 +103,7 @@ def card(project: Project, version: ModelVersion | str, places: list[Place] | No
         Section(title="Metrics", headings=["metric", "value"], table=_metrics(found)),
         Section(title="Gates", headings=["gate", "said", "when", "why"], table=_gates(gates)),
         Section(title="Approvals", headings=["for", "state", "asked by", "who said what"], table=_approvals(asked)),
-        Section(title="Where it comes from", headings=["", ""], table=_lineage(found)),
+        Section(title="Where it comes from", headings=["", ""], table=made_by + _lineage(found)),
         Section(title="Where it serves", headings=["deployment", "now", "predictions"], table=_places(places or [])),
         Section(title="History", headings=["when", "what", "from", "to", "by", "why"], table=_history(project, found)),
     ]
@@ -219,11 +220,30 @@ def _approvals(asked: list[Any]) -> list[list[str]]:
     return [[row.environment, row.state, row.actor, said(row)] for row in asked]
 
 
+def _run(connection: Connection, run_id: str) -> list[list[str]]:
+    """Return what is known of the run that registered a version: who, from which code, on which data."""
+    try:
+        run = runs.get_run(connection, run_id)
+    except NotFound:
+        return [["run", run_id]]
+    git = (run.source or {}).get("commit") or (run.source or {}).get("git_commit") or ""
+    pairs = [
+        ("run", f"{run.id} ({run.name or run.pipeline}, {run.experiment}), {run.status}"),
+        ("commit", str(git)),
+        ("code", run.code_digest or ""),
+        ("environment", run.environment_digest or ""),
+    ]
+    pairs += [
+        (f"dataset {used.dataset.name}", f"{used.dataset.digest} {used.context}".strip())
+        for used in datasets.datasets_of(connection, run_id)
+    ]
+    return [[name, value] for name, value in pairs if value]
+
+
 def _lineage(version: ModelVersion) -> list[list[str]]:
     lineage = version.lineage
     packages = lineage.get("packages") or {}
     pairs = [
-        ("run", version.run_id or ""),
         ("step", lineage.get("step") or ""),
         ("trained on outcomes until", lineage.get("trained_until") or ""),
         *((f"input {name}", digest) for name, digest in (lineage.get("inputs") or {}).items()),

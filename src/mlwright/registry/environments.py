@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ROLE = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _KEY = "environments"
+_MOST_DAYS = 3650
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,8 +128,11 @@ def check_environments(declared: Sequence[Environment]) -> list[Environment]:
                     f"the environment '{environment.name}' asks for {count} of '{role}'.",
                     why="a role is lower-case letters, digits and '-'; at least one of it must approve",
                 )
-        if environment.approval_days < 0:
-            raise InvalidDefinition(f"approvals of '{environment.name}' can't expire before they are asked for.")
+        if not 0 <= environment.approval_days <= _MOST_DAYS:
+            raise InvalidDefinition(
+                f"approvals of '{environment.name}' can't expire after {environment.approval_days} days.",
+                fix=f"give 1 to {_MOST_DAYS} days, or 0 for never",
+            )
     return list(declared)
 
 

@@ -13,6 +13,18 @@ import msgspec
 
 from mlwright.errors import InvalidDefinition
 
+_MOST_RESAMPLES = 20_000
+_MOST_ROWS = 1_000_000
+
+
+def _check_sampling(name: str, confidence: float, resamples: int = 1) -> None:
+    """Refuse what can't be asked of an interval, or would take all memory."""
+    if not 0 < confidence < 1 or not 1 <= resamples <= _MOST_RESAMPLES:
+        raise InvalidDefinition(
+            f"the gate {name} asks for an interval of confidence {confidence:g} from {resamples} samples.",
+            fix=f"give a confidence between 0 and 1, and 1 to {_MOST_RESAMPLES} resamples",
+        )
+
 
 class MetricThreshold(msgspec.Struct, frozen=True, kw_only=True, tag="metric-threshold", tag_field="kind"):
     """A metric measured at training time must keep a limit.
@@ -57,6 +69,9 @@ class BeatsBaseline(msgspec.Struct, frozen=True, kw_only=True, tag="beats-baseli
     min_groups: int = 5
     only_first: bool = False
 
+    def __post_init__(self) -> None:
+        _check_sampling(self.name, self.confidence, self.resamples)
+
     @property
     def name(self) -> str:
         """Name of the gate."""
@@ -86,6 +101,9 @@ class BeatsChampion(msgspec.Struct, frozen=True, kw_only=True, tag="beats-champi
     resamples: int = 2000
     min_rows: int = 500
     min_groups: int = 5
+
+    def __post_init__(self) -> None:
+        _check_sampling(self.name, self.confidence, self.resamples)
 
     @property
     def name(self) -> str:
@@ -122,6 +140,11 @@ class NoWeakSlice(msgspec.Struct, frozen=True, kw_only=True, tag="no-weak-slice"
                 "the gate on slices has no limit." if self.by else "the gate on slices has no columns.",
                 fix="give by=[columns] and at_most, worse_by or both",
             )
+        if not 1 <= self.bins <= 100:
+            raise InvalidDefinition(
+                f"the gate on slices cuts numbers into {self.bins} parts.", fix="give 1 to 100 bins"
+            )
+        _check_sampling(self.name, self.confidence)
 
     @property
     def name(self) -> str:
@@ -155,11 +178,16 @@ class StaysRobust(msgspec.Struct, frozen=True, kw_only=True, tag="stays-robust",
     min_groups: int = 5
 
     def __post_init__(self) -> None:
-        if self.noise < 0 or not 0 <= self.missing <= 1 or not (self.noise or self.missing) or self.repeats < 1:
+        if self.noise < 0 or not 0 <= self.missing <= 1 or not (self.noise or self.missing):
             raise InvalidDefinition(
                 "the gate on robustness disturbs nothing.",
-                fix="give noise > 0, missing between 0 and 1, or both; and repeats of at least 1",
+                fix="give noise > 0, missing between 0 and 1, or both",
             )
+        if not 1 <= self.repeats <= 100:
+            raise InvalidDefinition(
+                f"the gate on robustness repeats {self.repeats} times.", fix="give 1 to 100 repeats"
+            )
+        _check_sampling(self.name, self.confidence, self.resamples)
 
     @property
     def name(self) -> str:
@@ -196,6 +224,9 @@ class StaysFair(msgspec.Struct, frozen=True, kw_only=True, tag="stays-fair", tag
     resamples: int = 2000
     min_rows: int = 50
 
+    def __post_init__(self) -> None:
+        _check_sampling(self.name, self.confidence, self.resamples)
+
     @property
     def name(self) -> str:
         """Name of the gate."""
@@ -218,10 +249,13 @@ class KeepsLatency(msgspec.Struct, frozen=True, kw_only=True, tag="keeps-latency
     calls: int = 200
 
     def __post_init__(self) -> None:
-        if self.rows < 1 or self.calls < 1 or not 0 < self.quantile <= 1:
+        if not (1 <= self.rows <= _MOST_ROWS and 1 <= self.calls * self.rows <= 10 * _MOST_ROWS):
             raise InvalidDefinition(
-                "the gate on latency measures nothing.", fix="give rows and calls of at least 1, quantile in (0, 1]"
+                f"the gate on latency asks {self.calls} times for {self.rows} rows.",
+                fix=f"give rows and calls of at least 1, and at most {10 * _MOST_ROWS:,} rows in all",
             )
+        if not 0 < self.quantile <= 1:
+            raise InvalidDefinition(f"there is no quantile {self.quantile:g}.", fix="give one in (0, 1]")
 
     @property
     def name(self) -> str:
