@@ -132,10 +132,11 @@ def test_outputs_logs_cache_entries_and_models_are_kept(project: Project) -> Non
         entry = {"cache_key": "sha256:" + "1" * 64, "step_run_id": step_run_id, "created_at": tx.now, "step": "s"}
         entry |= {"outputs": [{**made, "digest": cached}], "parts": {}}
         tx.execute(sa.insert(schema.cache_entries).values(entry))
-        tx.execute(sa.insert(schema.models).values(name="m", created_at=tx.now))
+        tx.execute(sa.insert(schema.models).values(name="m", created_at=tx.now, changed_at=tx.now))
         version = {"model": "m", "version": 1, "digest": model, "flavour": "sklearn", "codec": "skops", "unsafe": False}
         version |= {"signature": {}, "metrics": {}, "lineage": {"inputs": {"x": lineage}}, "profile_digest": profile}
-        tx.execute(sa.insert(schema.model_versions).values(**version, actor="user:test", created_at=tx.now))
+        version |= {"actor": "user:test", "created_at": tx.now, "changed_at": tx.now}
+        tx.execute(sa.insert(schema.model_versions).values(version))
     assert collect(project).removed == []
     with project.ledger.read() as connection:
         assert {len(artifact_rows.references(connection, digest)) for digest in digests} == {1}
