@@ -368,3 +368,10 @@ def test_texts_of_a_filter_never_become_sql(ledger: Ledger, made: list[Made]) ->
         ):
             assert search_runs(connection, RunQuery(where=where)).runs == []
         assert search_runs(connection, RunQuery(limit=1)).runs
+
+
+def test_a_pattern_that_no_database_takes_is_refused(ledger: Ledger) -> None:
+    with ledger.read() as connection, pytest.raises(InvalidInput, match="too long"):
+        search_runs(connection, RunQuery(where=parse(f"tags.team LIKE '{'%' * 60_000}'")))
+    with ledger.read() as connection:
+        search_runs(connection, RunQuery(where=parse(f"tags.team LIKE '{'*' * 9_999}%'")))

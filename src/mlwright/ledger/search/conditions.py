@@ -17,10 +17,13 @@ from sqlalchemy.sql.operators import custom_op
 
 from mlwright.core.filters import And, Comparison, Constant, Expression, Moment, Not
 from mlwright.core.filters.literals import DAY_US, bounded
+from mlwright.errors import InvalidInput
 from mlwright.ledger.schema.types import to_microseconds
 from mlwright.ledger.tracked import COMPARED
 
 Sql = sa.ColumnElement[Any]
+#: Longest pattern of LIKE: databases refuse longer ones.
+MAX_PATTERN = 10_000
 _LARGEST = 2**62
 _PLUS: custom_op[Any] = custom_op("+")
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -107,6 +110,11 @@ def on_text(text: Text, found: Comparison, context: Context) -> Sql:
     long = plain in ("LIKE", "ILIKE") or any(len(value) >= COMPARED for value in values)
     column = text.full if long else text.short
     inner: Sql
+    if long and plain.endswith("LIKE") and len(values[0]) > MAX_PATTERN:
+        raise InvalidInput(
+            f"the pattern of {plain} is too long.",
+            why=f"it has {len(values[0])} characters; at most {MAX_PATTERN} are taken",
+        )
     if plain == "LIKE":
         inner = column.bool_op("GLOB")(_glob(values[0])) if context.sqlite else column.like(_escaped(values[0]))
     elif plain == "ILIKE":
