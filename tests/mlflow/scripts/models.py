@@ -51,7 +51,7 @@ for name, (estimator, flavour) in FLAVOURS.items():
     assert (again.version, again.tags) in ((2, {"again": "yes"}), ("2", {"again": "yes"}))
     assert np.array_equal(flavour.load_model(f"models:/{name}/2").predict(X), wanted)
     # What was registered stays when the logged files are gone.
-    mlflow.delete_logged_model(info.model_id)
+    client.delete_logged_model(info.model_id)
     assert np.array_equal(flavour.load_model(f"models:/{name}/1").predict(X), wanted)
 
 found = mlflow.search_logged_models(filter_string="params.kind = 'linear'", output_format="list")
