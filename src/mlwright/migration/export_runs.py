@@ -217,13 +217,12 @@ def _create(exporting: Exporting, row: RunRow, experiment_id: str, facts: _Facts
 def _take(exporting: Exporting, row: RunRow, there: RunFound, facts: _Facts, about: str) -> bool:
     """Take what the run there lacks; tell whether there was anything."""
     live = there.status in _LIVE
+    tags = {key: value for key, value in facts.logged.tags.items() if (key, value) != (SOURCE_RUN, there.id)}
     known = {(use.dataset.name, use.dataset.digest) for use in there.datasets}
     logged = Logged(
         params={key: value for key, value in facts.logged.params.items() if key not in there.params},
         tags={
-            key: value
-            for key, value in facts.logged.tags.items()
-            if key not in there.tags or (live and there.tags[key] != value)
+            key: value for key, value in tags.items() if key not in there.tags or (live and there.tags[key] != value)
         },
         datasets=[use for use in facts.datasets if (use.dataset.name, use.dataset.digest) not in known],
     )

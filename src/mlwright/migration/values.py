@@ -53,6 +53,12 @@ def logged_status_of(given: object) -> str:
     return _LOGGED.get(str(given), "unspecified")
 
 
+def version_status_of(given: object) -> str:
+    """Return our word for the status of a registered version: ready, pending or failed."""
+    words = {"READY": "ready", "PENDING_REGISTRATION": "pending", "": "ready"}
+    return words.get(str(given or ""), "failed")
+
+
 def moment_of(ms: int) -> datetime:
     """Return the moment of some milliseconds since 1970; what no calendar has is cut to its ends."""
     return _EPOCH + timedelta(milliseconds=min(max(ms, 0), _LAST_MS))

@@ -39,6 +39,8 @@ def history(run_id: str, key: str) -> list[list[Any]]:
 
 def run_of(run: Any, names: dict[str, str]) -> dict[str, Any]:
     tags = {key: value for key, value in run.data.tags.items() if key not in OURS}
+    # A server tells whose a run is in a tag too, whether a client had set it or not.
+    tags.setdefault("mlflow.user", run.info.user_id)
     if "mlflow.parentRunId" in tags:
         tags["mlflow.parentRunId"] = names[tags["mlflow.parentRunId"]]
     with tempfile.TemporaryDirectory() as folder:

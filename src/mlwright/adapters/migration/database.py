@@ -27,7 +27,7 @@ from mlwright.migration.port import (
     RunFound,
     VersionFound,
 )
-from mlwright.migration.values import logged_status_of, status_of, unclipped
+from mlwright.migration.values import logged_status_of, status_of, unclipped, version_status_of
 
 _PREFIX = "sqlite:///"
 _BATCH = 10_000
@@ -291,7 +291,7 @@ class DatabaseSource:
                 description=row["description"] or "",
                 user=row["user_id"] or "",
                 stage=row["current_stage"] or "None",
-                status="ready" if row["status"] in (None, "READY") else "failed",
+                status=version_status_of(row["status"]),
                 tags=self._pairs(tags, name, row["version"]),
             )
             found.append(version)

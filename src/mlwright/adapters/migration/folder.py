@@ -27,7 +27,7 @@ from mlwright.migration.port import (
     RunFound,
     VersionFound,
 )
-from mlwright.migration.values import logged_status_of, status_of
+from mlwright.migration.values import logged_status_of, status_of, version_status_of
 
 _META = "meta.yaml"
 _TRASH = ".trash"
@@ -209,7 +209,7 @@ class FolderSource:
             description=_text(meta, "description"),
             user=_text(meta, "user_id"),
             stage=stage if stage in _STAGES else "None",
-            status="ready" if _text(meta, "status") in ("", "READY") else "failed",
+            status=version_status_of(meta.get("status")),
             tags=_texts(home / "tags"),
         )
 

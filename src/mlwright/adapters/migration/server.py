@@ -23,7 +23,7 @@ from mlwright.migration.port import (
     VersionFound,
 )
 from mlwright.migration.speaking import ARTIFACTS, Speaker
-from mlwright.migration.values import checked_path, logged_status_of, status_of, unclipped
+from mlwright.migration.values import checked_path, logged_status_of, status_of, unclipped, version_status_of
 
 _PAGE = 1000
 _RUNS = 200
@@ -185,7 +185,7 @@ class ServerSource:
             description=str(one.get("description") or ""),
             user=str(one.get("user_id") or ""),
             stage=str(one.get("current_stage") or "None"),
-            status="ready" if str(one.get("status") or "READY") == "READY" else "failed",
+            status=version_status_of(one.get("status")),
             tags=_pairs(one.get("tags")),
         )
 
