@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +11,7 @@ import msgspec
 import objectives
 import pytest
 
-from mlwright.errors import Conflict, InvalidDefinition, InvalidUsage, RunFailed
+from mlwright.errors import Conflict, InvalidDefinition, InvalidUsage, RunFailed, Unsupported
 from mlwright.ledger import curves, runs, sweeps, tracked
 from mlwright.project import Project
 from mlwright.sweeps import Trial, choice, integers, keeping, sweep, uniform
@@ -302,3 +304,24 @@ def test_a_trial_that_was_deleted_still_counts(project: Project) -> None:
     with project.ledger.write() as tx:
         runs.delete_run(tx, first.trials[3].run_id)
     assert len(swept(project, trials=9).trials) == 9
+
+
+def test_a_sweep_that_would_go_to_a_server_is_refused(project_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project_folder)
+    monkeypatch.setenv("MLWRIGHT_SERVER", "http://127.0.0.1:9")
+    with pytest.raises(Unsupported, match="works on a ledger"):
+        sweep(objectives.bowl, SPACE, name="s", trials=1)
+
+
+def test_a_script_needs_no_guard_for_its_worker_processes(project_folder: Path) -> None:
+    script = project_folder / "script.py"
+    script.write_text(
+        "from mlwright import sweep, uniform\n"
+        "def area(x):\n    return x\n"
+        "print(sweep(area, {'x': uniform(0, 1)}, name='s', trials=4, parallel=2))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=project_folder, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip().endswith("4 finished)"), done.stderr
+    assert done.stdout.count("SweepResult") == 1

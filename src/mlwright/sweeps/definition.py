@@ -14,7 +14,8 @@ from mlwright import project as projects
 from mlwright import tracking
 from mlwright.core import adapters
 from mlwright.core.ids import new_id
-from mlwright.errors import AlreadyRunning, Conflict, InvalidDefinition, InvalidUsage, RunFailed
+from mlwright.core.settings import redact
+from mlwright.errors import AlreadyRunning, Conflict, InvalidDefinition, InvalidUsage, RunFailed, Unsupported
 from mlwright.ledger import leases, sweeps
 from mlwright.ledger.runs import DEFAULT_EXPERIMENT
 from mlwright.ledger.sweeps import FINISHED, SweepRow
@@ -83,6 +84,7 @@ class Sweep:
             What the sweep gave, trials of earlier calls included.
 
         Raises:
+            Unsupported: Runs of this process go to a server.
             Conflict: There is a sweep of this name that looks through another space or for something else.
             AlreadyRunning: Another process, or another thread of this one, conducts it now.
             RunFailed: The first trials failed, all of them.
@@ -92,7 +94,7 @@ class Sweep:
 
             raise MainPartReached
         chosen = _checked_options({**self.options, **options})
-        project = chosen.get("project") or projects.current()
+        project = chosen.get("project") or _own_project()
         tracking.recover(project)
         experiment = chosen.get("experiment", DEFAULT_EXPERIMENT)
         with _conducted(project, f"sweep:{experiment}/{self.name}") as lease:
@@ -192,6 +194,22 @@ def sweep(
         {'x': 1.98}
     """
     return Sweep(objective, space, name=name, **options).run()
+
+
+def _own_project() -> Project:
+    """Return the process's project.
+
+    Raises:
+        Unsupported: Its runs go to a server, whose ledger this process can't read.
+    """
+    project = projects.current()
+    if project.settings.server:
+        raise Unsupported(
+            f"a sweep works on a ledger, not on the server {redact(project.settings.server)}.",
+            why=f"what was tried is read from the ledger; the server comes from {project.settings.sources['server']}",
+            fix="unset MLWRIGHT_SERVER and set MLWRIGHT_LEDGER to the server's database",
+        )
+    return project
 
 
 @contextmanager
