@@ -21,11 +21,13 @@ class Shown:
     """Which runs to list.
 
     Attributes:
+        experiment: Only of these: names, or patterns such as 'vision/*'.
         pipeline: Only of this pipeline.
         status: Only of this status: scheduled, running, succeeded, failed or cancelled.
         view: active, deleted (in the bin) or all.
     """
 
+    experiment: list[str] | None = None
     pipeline: str | None = None
     status: str | None = None
     view: Literal["active", "deleted", "all"] = "active"

@@ -52,7 +52,6 @@ def ls(
     where: str = "",
     sort: list[str] | None = None,
     columns: list[str] | None = None,
-    experiment: list[str] | None = None,
     limit: int = 20,
     shown: Shown = EVERYTHING,
     options: Options = NONE,
@@ -63,7 +62,6 @@ def ls(
         where: Such as "metrics.auc > 0.9 and not status = 'failed'".
         sort: Such as "metrics.auc desc"; several are taken in turn.
         columns: What to show of each run, such as params.lr or "min(metrics.loss)"; may be joined by commas.
-        experiment: Only of these: names, or patterns such as 'vision/*'.
         limit: How many at most.
     """
     named = [name.strip() for given in columns or () for name in given.split(",") if name.strip()]
@@ -72,7 +70,7 @@ def ls(
             "runs.search",
             where=narrowed(where, shown),
             order_by=sort or [],
-            experiments=experiment or [],
+            experiments=shown.experiment or [],
             view=shown.view,
             columns=named,
             limit=limit,
@@ -81,7 +79,7 @@ def ls(
     found = [*_COLUMNS[:4], *named_cells] if named else _COLUMNS
     print_items(page.items, found, as_json=options.json, next_page=page.next)
     if not page.items and not options.json:
-        searched = where or sort or experiment or shown != EVERYTHING
+        searched = where or sort or shown != EVERYTHING
         say("no run fits" if searched else "no runs yet; start one with: mlwright run FILE.py:PIPELINE")
 
 

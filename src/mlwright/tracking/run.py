@@ -32,7 +32,6 @@ class Run:
         step: The step's key in its pipeline; empty in a plain script.
         name: What people call the run.
         clock: What records are stamped with.
-        next_steps: For each metric that was logged before, the place of its next value.
 
     Attributes:
         id: The run's id.
@@ -53,7 +52,6 @@ class Run:
         step: str = "",
         name: str = "",
         clock: Clock | None = None,
-        next_steps: Mapping[str, int] | None = None,
     ) -> None:
         self.id = id
         self.step = step
@@ -67,7 +65,7 @@ class Run:
         self._open_store = open_store
         self._journal: Journal | None = None
         self._closed = False
-        self._next_step: dict[str, int] = dict(next_steps or {})
+        self._next_step: dict[str, int] = {}
         self._lock = threading.Lock()
         forking.watch(self)
 

@@ -120,8 +120,9 @@ class ScriptRun(Run):
             open_store=destination.store,
             name=new.name,
             clock=destination.clock,
-            next_steps=found.steps if found else None,
         )
+        if found:
+            self._next_step.update(found.steps)
         self.outer = outer
         self.experiment = new.experiment
         self._process = os.getpid()
