@@ -21,6 +21,9 @@ def bowl(x: float, k: int, kind: Any) -> float:
 
 def slow_bowl(trial: Trial, x: float, k: int, kind: Any) -> float:
     """Log a point, write the trial down outside the ledger, and take a moment."""
+    if "TRIED" in os.environ:
+        with open(os.environ["TRIED"], "a") as file:
+            file.write(f"{trial.number}\n")
     for step in range(3):
         mlwright.log_metrics({"loss": x + step})
         trial.report(bowl(x, k, kind), step)

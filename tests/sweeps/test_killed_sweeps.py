@@ -18,32 +18,43 @@ from mlwright.project import Project
 
 pytest.importorskip("optuna", reason="sweeps need the extra 'sweeps'")
 
-TRIALS = 24
+TRIALS = 40
+KILLS = 7
 COUNTED = ("finished", "pruned")
 
 
 def start(folder: Path, parallel: int, pruner: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(Path(objectives.__file__)), str(TRIALS), str(parallel), pruner]
     root = Path(__file__).parents[1]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root.parent / "src"), str(Path(__file__).parent)])}
+    env = {
+        **os.environ,
+        "TRIED": str(folder / "tried"),
+        "PYTHONPATH": os.pathsep.join([str(root.parent / "src"), str(Path(__file__).parent)]),
+    }
     return subprocess.Popen(command, cwd=folder, env=env)
 
 
 def killed_until_done(folder: Path, parallel: int, pruner: str, chance: random.Random) -> int:
-    """Run the sweep again and again, killing it after a moment; return how often it was killed."""
-    kills = 0
-    while True:
+    """Run the sweep again and again, killing it a moment after some more trials have begun; return how often."""
+    for kills in range(KILLS):
         process = start(folder, parallel, pruner)
-        # The first kills come early, later ones later, so that it gets done in the end.
-        try:
-            code = process.wait(chance.uniform(0.8, 1.6) + 0.25 * kills)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            kills += 1
-            continue
-        assert code == 0
-        return kills
+        wanted = tried(folder) + chance.randint(1, 4)
+        while tried(folder) < wanted and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.08))
+        if process.poll() is not None:
+            assert process.returncode == 0
+            return kills
+        process.kill()
+        process.wait()
+    assert start(folder, parallel, pruner).wait() == 0
+    return KILLS
+
+
+def tried(folder: Path) -> int:
+    """Return how many trials have begun, by what the objective wrote outside the ledger."""
+    path = folder / "tried"
+    return len(path.read_text().splitlines()) if path.exists() else 0
 
 
 @pytest.mark.slow
@@ -65,7 +76,7 @@ def test_a_sweep_that_is_killed_at_random_loses_no_trial_and_counts_none_twice(
             if row.outcome == "finished":
                 assert len(curves.history(connection, row.run_id, "loss")) == 3
     assert parent.status == "succeeded"
-    assert kills >= 2
+    assert kills >= 3
 
 
 @pytest.mark.slow
