@@ -52,7 +52,7 @@ def mlflow(uri: str, *, durability: str = "default") -> Iterator[Peer]:
     """Start MLflow's side.
 
     Args:
-        uri: Its tracking URI: `sqlite:///...` or `http://...`.
+        uri: Its tracking URI: `sqlite:///...` or an HTTP address.
         durability: See `bench/mlflow_worker.py`.
 
     Raises:

@@ -28,6 +28,7 @@ def test_what_may_not_be_committed_is_found_with_its_line(line: str, what: str) 
     [
         "open http://127.0.0.1:8300/",
         "curl http://localhost:8300/v2/health/live",
+        "send('http://h.test:1/part')",
         '<svg xmlns="http://www.w3.org/2000/svg">',
         "postgresql://ada:secret@db/ml",
         "~/work/project and ./home/page.html",

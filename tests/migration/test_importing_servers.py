@@ -156,7 +156,7 @@ def test_a_refusal_names_the_variables_and_no_secret(bring: Bring, monkeypatch: 
 
 def test_credentials_in_an_address_are_used_and_not_kept(bring: Bring) -> None:
     with stub(store_of([])) as url:
-        report = bring(url.replace("http://", "http://ada:s3cret@"))
+        report = bring(url.replace("//", "//ada:s3cret@", 1))
     assert report.counts.runs == 1
     assert "s3cret" not in told(report)
 

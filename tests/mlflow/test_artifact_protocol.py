@@ -204,14 +204,14 @@ def test_a_file_can_come_in_parts_in_any_order(api: Speaker, served_project: Pro
     run_id = api.run()
     folder = f"0/{run_id}/artifacts/big"
     body = json.dumps({"path": "/somewhere/model.bin", "num_parts": 3}).encode()
-    begun = api.send("POST", f"{FILES}/mpu/create/{folder}", body, kind="application/json", host="h:1").json()
+    begun = api.send("POST", f"{FILES}/mpu/create/{folder}", body, kind="application/json", host="h.test:1").json()
     assert [part["part_number"] for part in begun["credentials"]] == [1, 2, 3]
-    start = f"http://h:1{FILES}/mpu/part/{begun['upload_id']}/"
+    start = f"http://h.test:1{FILES}/mpu/part/{begun['upload_id']}/"
     tags = {}
     for number, content in ((3, b"three"), (1, b"one"), (2, b"two")):
         url = begun["credentials"][number - 1]["url"]
         assert url == f"{start}{number}"
-        tags[number] = api.send("PUT", url.removeprefix("http://h:1"), content).headers["etag"]
+        tags[number] = api.send("PUT", url.removeprefix("http://h.test:1"), content).headers["etag"]
     parts = [{"part_number": number, "etag": tags[number], "url": ""} for number in (1, 2, 3)]
     given = {"path": "/somewhere/model.bin", "upload_id": begun["upload_id"], "parts": parts}
     wrong = {**given, "parts": [*parts[:2], {"part_number": 3, "etag": "other"}]}
@@ -222,8 +222,8 @@ def test_a_file_can_come_in_parts_in_any_order(api: Speaker, served_project: Pro
     assert api.send("POST", end, json.dumps(given).encode(), kind="application/json").json() == {}
     assert read(api, f"{folder}/model.bin").body == b"onetwothree"
     assert api.send("POST", end, json.dumps(given).encode(), kind="application/json").status == 404
-    presigned = api.send("GET", f"{FILES}/presigned/{folder}/model.bin", host="h:1").json()
-    assert presigned == {"url": f"http://h:1{FILES}/artifacts/{folder}/model.bin", "headers": {}, "file_size": 11}
+    presigned = api.send("GET", f"{FILES}/presigned/{folder}/model.bin", host="h.test:1").json()
+    assert presigned == {"url": f"http://h.test:1{FILES}/artifacts/{folder}/model.bin", "headers": {}, "file_size": 11}
 
 
 def test_an_upload_in_parts_can_be_given_up(api: Speaker) -> None:
@@ -252,9 +252,9 @@ def test_the_collector_keeps_files_and_takes_those_that_were_deleted(api: Speake
 def test_a_page_of_another_site_can_send_no_file(api: Speaker) -> None:
     run_id = api.run()
     path, query = "/ajax-api/2.0/mlflow/upload-artifact", f"run_uuid={run_id}&path=a.txt"
-    refused = api.send("POST", path, b"x", query=query, content_length="1", host="h:1", origin="http://evil")
+    refused = api.send("POST", path, b"x", query=query, content_length="1", host="h.test:1", origin="http://evil.test")
     assert refused.error == "PERMISSION_DENIED"
-    taken = api.send("POST", path, b"x", query=query, content_length="1", host="h:1", origin="http://h:1")
+    taken = api.send("POST", path, b"x", query=query, content_length="1", host="h.test:1", origin="http://h.test:1")
     assert taken.status == 200
     assert api.send("POST", path, b"", query=query, content_length="0").error == "INVALID_PARAMETER_VALUE"
     assert api.send("POST", path, b"x", query=query, content_length="99999999").error == "INVALID_PARAMETER_VALUE"

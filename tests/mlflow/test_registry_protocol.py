@@ -145,8 +145,8 @@ def test_a_version_can_be_copied_to_another_model(api: Speaker) -> None:
 
 def test_a_version_that_is_kept_elsewhere_is_known_by_its_uri(api: Speaker, served_project: Project) -> None:
     api.ok("registered-models/create", {"name": "far"})
-    made = version(api, "far", "s3://bucket/model", run_id="0123456789abcdef0123456789abcdef", run_link="http://x/1")
-    assert (made["source"], made["run_link"]) == ("s3://bucket/model", "http://x/1")
+    made = version(api, "far", "s3://bucket/model", run_id="0123456789abcdef0123456789abcdef", run_link="http://x.test/1")
+    assert (made["source"], made["run_link"]) == ("s3://bucket/model", "http://x.test/1")
     assert made["run_id"] == "0123456789abcdef0123456789abcdef"
     uri = api.get("model-versions/get-download-uri", name="far", version="1").json()["artifact_uri"]
     assert uri == "s3://bucket/model"
@@ -169,7 +169,7 @@ def test_a_version_that_is_kept_elsewhere_is_known_by_its_uri(api: Speaker, serv
         "mlflow-artifacts:/../../etc",
         "mlflow-artifacts:/0/%2e%2e/%2e%2e/etc",
         "mlflow-artifacts:/0/%252e%252e/etc",
-        "http://h/api/2.0/mlflow-artifacts/artifacts/../../etc",
+        "http://h.test/api/2.0/mlflow-artifacts/artifacts/../../etc",
         "s3://bucket/../other",
         "s3://bucket/a?x=/../b",
         "mlflow-artifacts:/0/whoever/artifacts/model",
@@ -497,7 +497,7 @@ def test_webhooks_are_made_listed_changed_and_removed(api: Speaker) -> None:
     assert api.get(path).error == "RESOURCE_DOES_NOT_EXIST"
     for wrong in (
         {**given, "name": "-bad"},
-        {**given, "url": "ftp://x"},
+        {**given, "url": "ftp://x.test"},
         {**given, "events": []},
         {**given, "events": [{"entity": "MODEL_VERSION", "action": "EXCEEDED"}]},
     ):

@@ -209,8 +209,8 @@ def test_the_dialect_of_mlflow_sends_its_events_bodies_and_signatures(project: P
     ("wrong", "said"),
     [
         ({"name": ""}, "can't be the name"),
-        ({"url": "ftp://x/"}, "can't be delivered to"),
-        ({"url": "http://user:pw@x/"}, "can't be delivered to"),
+        ({"url": "ftp://x.test/"}, "can't be delivered to"),
+        ({"url": "http://user:pw@x.test/"}, "can't be delivered to"),
         ({"url": "http://[/"}, "can't be delivered to"),
         ({"events": []}, "wants no events"),
         ({"events": ["a b"]}, "no pattern"),

@@ -32,9 +32,10 @@ def value_of(value: float) -> str:
     return repr(float("inf") if value == LARGEST else float("-inf") if value == -LARGEST else value)
 
 
-def history(run_id: str, key: str) -> list[list[Any]]:
+def history(run_id: str, key: str) -> list[tuple[Any, ...]]:
+    # Folders have points twice that servers show once.
     points = client.get_metric_history(run_id, key)
-    return sorted([point.step, point.timestamp, value_of(point.value)] for point in points)
+    return sorted({(point.step, point.timestamp, value_of(point.value)) for point in points})
 
 
 def run_of(run: Any, names: dict[str, str]) -> dict[str, Any]:

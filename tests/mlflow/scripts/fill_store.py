@@ -103,7 +103,8 @@ def more() -> None:
     with mlflow.start_run(experiment_id=experiment_id, run_name="late run"):
         mlflow.log_metric("m", 1)
     version = client.get_model_version("defects", "2")
-    client.create_model_version("defects", version.source, run_id=version.run_id, model_id=version.model_id)
+    model_id = version.source.removeprefix("models:/")
+    client.create_model_version("defects", version.source, run_id=version.run_id, model_id=model_id)
     client.set_registered_model_alias("defects", "champion", 3)
 
 
