@@ -27,10 +27,12 @@ def test_names_and_routes_are_unique() -> None:
 
 @ROWS
 def test_an_endpoint_that_changes_something_is_audited_and_knows_its_actor(row: Endpoint) -> None:
-    changes = row.method == "POST"
-    assert (row.scope == "write") == changes
+    changes = row.scope == "write"
+    # A question that is too long for a URL is posted, too.
+    assert row.method == "POST" or not changes
     assert bool(row.audit) == changes
-    assert issubclass(row.input, Act) == changes
+    # A journal says itself who wrote it.
+    assert issubclass(row.input, Act) == (changes and row.name != "journals.append")
 
 
 @ROWS

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from filled import ALERT_ID, NASTY, ROLLOUT_ID, RUN_ID, START, fill_sweep
+from filled import ALERT_ID, FAILED_RUN_ID, NASTY, ROLLOUT_ID, RUN_ID, START, fill_sweep
 from mlwright.api.client import LocalClient, RemoteClient
 from mlwright.api.table import ENDPOINTS
 from mlwright.errors import Conflict, InvalidInput, InvalidUsage, MlwrightError, NotFound, ServerUnavailable
@@ -18,6 +18,8 @@ READS: dict[str, dict[str, Any]] = {
     "health.show": {},
     "runs.list": {"status": "succeeded", "limit": 1},
     "runs.show": {"run": RUN_ID[-8:]},
+    "runs.search": {"where": "params.lr < 1 or metrics.loss > 0", "order_by": ["metrics.loss desc"]},
+    "runs.compare": {"runs": [RUN_ID, FAILED_RUN_ID]},
     "runs.metric": {"run": RUN_ID, "metric": "loss"},
     "sweeps.list": {"experiment": "flights/tuning"},
     "sweeps.show": {"sweep": NASTY},
