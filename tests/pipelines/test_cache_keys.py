@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from mlwright.core.environment import describe_environment, versions_of
 from mlwright.pipelines.cache import Keys, key_of, why_miss
 from mlwright.pipelines.code import code_of
-from mlwright.core.environment import describe_environment, versions_of
 from mlwright.pipelines.port import Input, Many, Named, Plain, Stored
 from mlwright.pipelines.spec import Entry, StepNode
 

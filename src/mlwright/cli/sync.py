@@ -39,9 +39,7 @@ def sync(*, again: Annotated[bool, Parameter(negative=())] = False, options: Opt
     if options.json:
         print_json(item=found)
         return
-    say(
-        f"shipped {_counted(found.shipped, 'journal')} ({_counted(found.records, 'record')}) to {found.destination}."
-    )
+    say(f"shipped {_counted(found.shipped, 'journal')} ({_counted(found.records, 'record')}) to {found.destination}.")
     if found.live:
         say(f"{_counted(found.live, 'run')} of living processes ship themselves.")
     if found.refused:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from mlwright.core.digest import digest_json
+from mlwright.core.environment import python_version, versions_of
 from mlwright.core.ids import short
 from mlwright.pipelines.code import code_of
-from mlwright.core.environment import python_version, versions_of
 from mlwright.pipelines.port import Input, Many, Named, Stored
 from mlwright.pipelines.spec import Entry, StepNode
 

@@ -14,6 +14,7 @@ import msgspec
 
 from mlwright.core import adapters
 from mlwright.core.digest import canonical_json
+from mlwright.core.environment import describe_environment
 from mlwright.core.ids import new_id, short
 from mlwright.errors import AlreadyRunning, InvalidDefinition, LostLease, MlwrightError, Transient
 from mlwright.ledger import artifacts as artifact_rows
@@ -23,7 +24,6 @@ from mlwright.pipelines.cache import Keys
 from mlwright.pipelines.definition import Pipeline, bind
 from mlwright.pipelines.engine import Engine
 from mlwright.pipelines.entry import MainPartReached, entry_of
-from mlwright.core.environment import describe_environment
 from mlwright.pipelines.facts import LEASE_TTL_S, Recorder, ship_in
 from mlwright.pipelines.faults import Failure
 from mlwright.pipelines.jobs import Job, OnProgress, Progress
