@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +31,12 @@ def bring(project: Project) -> Callable[..., Report]:
             source.close()
 
     return run
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Project]:
+    """Another project, to be served with MLflow's API."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mlwright.toml").write_text('durability = "normal"\nactor = "user:there"\n')
+    with Project.open(tmp_path / "there") as opened:
+        yield opened

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,6 @@ from mlwright.ledger.runs import RunFilter, RunRow, list_runs
 from mlwright.migration import Asked, Report, Seen, export_all, import_all, open_source, open_target
 from mlwright.project import Project
 from mlwright.server.main import background
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[Project]:
-    """Another project, to be served with MLflow's API."""
-    (tmp_path / "there").mkdir()
-    (tmp_path / "there" / "mlwright.toml").write_text('durability = "normal"\nactor = "user:there"\n')
-    with Project.open(tmp_path / "there") as opened:
-        yield opened
 
 
 def take(project: Project, url: str, progress: Any = lambda _: None, **asked: Any) -> Report:

@@ -71,10 +71,10 @@ def test_damage_is_told_with_its_place_and_how_to_go_on(filled: Folder, project_
 
 
 def test_exporting_to_a_server_by_the_command_line(
-    filled: Folder, project_folder: Path, tmp_path: Path, capsys: Captured
+    filled: Folder, project_folder: Path, there: Project, capsys: Captured
 ) -> None:
     call(capsys, "import", "mlflow", filled.root, "--home", project_folder)
-    with Project.open(tmp_path / "there") as there, background(there) as url:
+    with background(there) as url:
         code, _, err = call(capsys, "export", "mlflow", url, "--home", project_folder)
         assert code == 0
         assert f"took from this project to {url}" in err
@@ -89,12 +89,12 @@ def on_either(ledger_url: str, project_folder: Path) -> Iterator[Project]:
         yield opened
 
 
-def test_both_databases_take_an_import_and_give_an_export(on_either: Project, filled: Folder, tmp_path: Path) -> None:
+def test_both_databases_take_an_import_and_give_an_export(on_either: Project, filled: Folder, there: Project) -> None:
     source = open_source(str(filled.root))
     report = import_all(on_either, source, Asked())
     assert (report.counts.runs, report.counts.points, report.counts.versions, report.counts.aliases) == (1, 3, 1, 1)
     assert import_all(on_either, source, Asked()).counts.is_nothing
-    with Project.open(tmp_path / "there") as there, background(there) as url:
+    with background(there) as url:
         target = open_target(url)
         assert export_all(on_either, target, Asked()).counts.points == 3
         assert export_all(on_either, target, Asked()).counts.is_nothing

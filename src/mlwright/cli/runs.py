@@ -171,7 +171,7 @@ def _print_head(run: Run, detail: RunDetail) -> None:
             ("name", run.pipeline or run.name),
             ("experiment", run.experiment),
             ("status", run.status),
-            ("started", moment(run.created_at)),
+            ("started", moment(run.started_at)),
             ("took", span(run.duration_s)),
             ("by", run.actor),
             ("cause", facts(run.cause or {})),
