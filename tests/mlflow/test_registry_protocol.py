@@ -145,7 +145,9 @@ def test_a_version_can_be_copied_to_another_model(api: Speaker) -> None:
 
 def test_a_version_that_is_kept_elsewhere_is_known_by_its_uri(api: Speaker, served_project: Project) -> None:
     api.ok("registered-models/create", {"name": "far"})
-    made = version(api, "far", "s3://bucket/model", run_id="0123456789abcdef0123456789abcdef", run_link="http://x.test/1")
+    made = version(
+        api, "far", "s3://bucket/model", run_id="0123456789abcdef0123456789abcdef", run_link="http://x.test/1"
+    )
     assert (made["source"], made["run_link"]) == ("s3://bucket/model", "http://x.test/1")
     assert made["run_id"] == "0123456789abcdef0123456789abcdef"
     uri = api.get("model-versions/get-download-uri", name="far", version="1").json()["artifact_uri"]

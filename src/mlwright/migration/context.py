@@ -76,7 +76,7 @@ class Context:
         self.asked = asked
         self.progress = progress
         self.report = Report(
-            source=source.describe(),
+            source=source.location,
             target="this project",
             dry_run=asked.dry_run,
             counts=Counts(),

@@ -175,10 +175,12 @@ class Source(Protocol):
 
     Every method raises `NotFound` for what isn't there, `InvalidInput` for what is damaged, `PermissionDenied` where
     reading is refused, and `ServerUnavailable` when the store is out of reach.
+
+    Attributes:
+        location: Where the source is, without secrets.
     """
 
-    def describe(self) -> str:
-        """Return where the source is, without secrets."""
+    location: str
 
     def experiments(self) -> list[ExperimentFound]:
         """Return all experiments, deleted ones too."""

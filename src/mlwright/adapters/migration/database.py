@@ -69,6 +69,7 @@ class DatabaseSource:
 
     def __init__(self, uri: str, *, artifacts: str = "") -> None:
         self._file = Path(uri.removeprefix(_PREFIX))
+        self.location = f"{_PREFIX}{self._file}"
         self._artifacts = artifacts
         self._lock = threading.Lock()
         if not self._file.is_file():
@@ -89,10 +90,6 @@ class DatabaseSource:
         except BaseException:
             self.close()
             raise
-
-    def describe(self) -> str:
-        """Return the database's file."""
-        return f"{_PREFIX}{self._file}"
 
     def close(self) -> None:
         """Close the database."""

@@ -50,16 +50,13 @@ class FolderSource:
         if not root.is_dir():
             raise NotFound(f"the folder {root} does not exist.", fix=f"the working directory is {Path.cwd()}")
         self._root = root
+        self.location = str(root)
         self._artifacts = artifacts
         self._homes: dict[str, Path] = {}
         if not any(True for _ in self._experiment_folders()) and not (root / _REGISTRY).is_dir():
             raise InvalidUsage(
                 f"{root} is no folder of MLflow's.", why="no folder in it has a meta.yaml", fix="name the folder mlruns"
             )
-
-    def describe(self) -> str:
-        """Return the folder."""
-        return str(self._root)
 
     def close(self) -> None:
         """Give nothing back: nothing is held."""

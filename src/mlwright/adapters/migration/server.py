@@ -42,10 +42,7 @@ class ServerSource:
 
     def __init__(self, uri: str, *, artifacts: str = "") -> None:
         self._speaker = Speaker(uri)
-
-    def describe(self) -> str:
-        """Return the server's address."""
-        return self._speaker.describe()
+        self.location = self._speaker.describe()
 
     def close(self) -> None:
         """Give back the connections."""
