@@ -27,7 +27,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         pipeline: Name of the pipeline; empty for scripts.
         cause: What started it.
         actor: Who started it.
-        created_at: When it began.
+        created_at: When the ledger heard of it.
+        started_at: When it began.
         ended_at: When it was over.
         duration_s: How long it took, by the machine's clock.
     """
@@ -41,6 +42,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     cause: dict[str, Any] | None
     actor: str
     created_at: datetime
+    started_at: datetime
     ended_at: datetime | None
     duration_s: float | None
 

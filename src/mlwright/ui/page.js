@@ -158,7 +158,7 @@ function runsView(found) {
     short(run.id),
     run.pipeline || run.name,
     chip(run.status),
-    moment(run.created_at),
+    moment(run.started_at),
     span(run.duration_s),
     run.actor,
   ]);
