@@ -156,13 +156,13 @@ def _extras() -> Iterator[Check]:
 
 
 def _adapters() -> Iterator[Check]:
-    from mlwright.core.adapters import missing_packages, specs
+    from mlwright.core.adapters import installation, missing_packages, specs
 
     for spec in specs():
         missing = missing_packages(spec)
         name = f"{spec.port} {spec.name}"
         if missing:
-            fix = f"pip install 'mlwright[{spec.extra}]' (only if you need it)"
+            fix = f"{installation(spec)} (only if you need it)"
             yield Check(name=name, state="warning", found=f"missing: {', '.join(missing)}", fix=fix)
         else:
             yield Check(name=name, state="ok", found="ready")

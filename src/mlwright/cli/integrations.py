@@ -8,8 +8,9 @@ from mlwright.cli.output import print_json, print_table
 
 def integrations(*, options: Options = NONE) -> None:
     """List adapters: what they plug into, whether what they need is installed, and how to get it."""
-    from mlwright.core.adapters import missing_packages, specs
+    from mlwright.core.adapters import installation, missing_packages, specs
 
+    known = sorted(specs(), key=lambda spec: (spec.port, spec.name))
     rows = [
         {
             "port": spec.port,
@@ -18,17 +19,13 @@ def integrations(*, options: Options = NONE) -> None:
             "extra": spec.extra,
             "summary": spec.summary,
         }
-        for spec in sorted(specs(), key=lambda spec: (spec.port, spec.name))
+        for spec in known
     ]
     if options.json:
         print_json(items=rows)
         return
     table = [
-        [row["port"], row["name"], "ready" if row["ready"] else _install(str(row["extra"])), row["summary"]]
-        for row in rows
+        [spec.port, spec.name, "ready" if row["ready"] else installation(spec), spec.summary]
+        for spec, row in zip(known, rows, strict=True)
     ]
-    print_table([[str(cell) for cell in row] for row in table], ["PORT", "NAME", "STATE", "ABOUT"])
-
-
-def _install(extra: str) -> str:
-    return f"pip install 'mlwright[{extra}]'"
+    print_table(table, ["PORT", "NAME", "STATE", "ABOUT"])

@@ -76,8 +76,18 @@ def load(port: str, name: str) -> Any:
             raise
         raise MissingExtra(
             f"the {port} '{name}' needs the package '{error.name}', which is not installed.",
-            fix=f"pip install 'mlwright[{spec.extra}]'" if spec.extra else f"pip install {error.name}",
+            fix=installation(spec),
         ) from error
+
+
+def installation(spec: Spec) -> str:
+    """Return the command that installs what an adapter needs.
+
+    Example:
+        >>> installation(find("frame", "polars"))
+        'pip install polars'
+    """
+    return f"pip install 'mlwright[{spec.extra}]'" if spec.extra else f"pip install {' '.join(spec.packages)}"
 
 
 def missing_packages(spec: Spec) -> list[str]:

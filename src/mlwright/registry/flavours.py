@@ -250,10 +250,9 @@ def _load(store: ArtifactStore, digest: str, recipe: Recipe, *, allow_pickle: bo
     try:
         return library.load(store.path(digest))
     except ImportError as error:
-        extra = adapters.find("flavour", recipe.flavour).extra
         raise MissingExtra(
             f"loading the model needs the package '{error.name}', which is not installed.",
-            fix=f"pip install 'mlwright[{extra}]'" if extra else f"pip install {error.name}",
+            fix=adapters.installation(adapters.find("flavour", recipe.flavour)),
         ) from error
 
 
