@@ -28,7 +28,7 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 def test_help_names_every_command(command: Command) -> None:
     ended = command("--help")
     assert ended.code == 0
-    assert all(row.summary in ended.out for row in COMMANDS)
+    assert all(row.summary in ended.out for row in COMMANDS if row.group)
     assert command().out == ended.out
     assert command("-h").out == ended.out
 
