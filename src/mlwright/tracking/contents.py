@@ -6,7 +6,7 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -75,7 +75,13 @@ def as_arrow(value: Any) -> Any:
         import pyarrow as pa
     except ImportError:
         raise missing_extra("pyarrow", "ml", needed_for="a table") from None
-    return value if isinstance(value, pa.Table) else pa.table(value)
+    if isinstance(value, pa.Table):
+        return value
+    try:
+        return pa.table(value)
+    except pa.ArrowException:
+        # A single column of pyarrow, which is no table.
+        return None
 
 
 def figure(name: str, drawn: Any) -> list[File]:
@@ -116,7 +122,12 @@ def image(name: str, picture: Any) -> File:
     stem, suffix = _split(name, (".png",))
     if hasattr(picture, "save") and hasattr(picture, "getbands"):
         file = io.BytesIO()
-        picture.save(file, format="PNG")
+        try:
+            picture.save(file, format="PNG")
+        except (OSError, ValueError, KeyError) as error:
+            raise InvalidInput(
+                f"the image '{name}' can't be written as PNG.", why=str(error), fix="convert it: image.convert('RGB')"
+            ) from None
         return stem + ".png", file.getvalue()
     if not hasattr(picture, "__array__") and not isinstance(picture, (list, tuple)):
         raise TypeMismatch(
@@ -139,7 +150,12 @@ def png(name: str, picture: Any) -> bytes:
         import numpy as np
     except ImportError:
         raise missing_extra("numpy", "ml", needed_for="an image from an array") from None
-    found = np.asarray(picture)
+    try:
+        found = np.asarray(picture)
+    except ValueError as error:
+        raise InvalidInput(f"the image '{name}' is no array.", why=str(error)) from None
+    if found.dtype.kind not in "buif":
+        raise InvalidInput(f"the image '{name}' is an array of {found.dtype}.", fix="give whole numbers or fractions")
     if found.ndim == 2:
         found = found[:, :, None]
     if found.ndim != 3 or found.shape[2] not in _COLOURS or not found.size:
@@ -192,6 +208,12 @@ def _is_row(row: Any) -> bool:
 
 
 def _transposed(name: str, columns: Mapping[Any, Any]) -> list[list[Any]]:
+    for key, column in columns.items():
+        if isinstance(column, (str, bytes, Mapping)) or not isinstance(column, Iterable):
+            raise TypeMismatch(
+                f"the column '{key}' of the table '{name}' is a {type(column).__name__}.",
+                fix="give a list of values for each column, or a list of dicts, one for each row",
+            )
     lists = [list(column) for column in columns.values()]
     lengths = {len(column) for column in lists}
     if len(lengths) > 1:

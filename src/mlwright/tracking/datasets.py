@@ -12,6 +12,7 @@ from mlwright.artifacts import codecs
 from mlwright.artifacts.port import ArtifactStore, Blob, Source
 from mlwright.core.clock import wall_now
 from mlwright.core.digest import digest_bytes
+from mlwright.core.masking import mask
 from mlwright.errors import NotFound, TypeMismatch
 from mlwright.tracking import checking, contents
 from mlwright.tracking.records import Used
@@ -73,7 +74,7 @@ def describe(data: Any, *, name: str = "") -> Described:
 
 def _of_path(path: Path) -> Described:
     if not path.exists():
-        raise NotFound(f"the dataset {path} does not exist.", why=f"the working directory is {Path.cwd()}")
+        raise NotFound(f"the dataset {mask(str(path))} does not exist.", why=f"the working directory is {Path.cwd()}")
     source = str(path.absolute())
     if path.is_dir():
         saved = codecs.save(_digests(), path)
@@ -104,7 +105,8 @@ def _of_parquet(path: Path) -> tuple[list[dict[str, str]], dict[str, Any]]:
 def _of_values(data: Any) -> Described:
     arrow = contents.as_arrow(data)
     if arrow is not None:
-        saved = codecs.save(_digests(), arrow, codec="arrow")
+        # What a library notes of itself in the metadata is no content.
+        saved = codecs.save(_digests(), arrow.replace_schema_metadata(None), codec="arrow")
         profile: dict[str, Any] = {"rows": arrow.num_rows, "columns": arrow.num_columns, "size_bytes": arrow.nbytes}
         return Described(
             name="", digest=saved.digest, source_type="table", columns=_columns(arrow.schema), profile=profile

@@ -57,8 +57,9 @@ def confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None) -> Evaluat
     np = _numpy()
     true, predicted = _labels(y_true, "y_true"), _labels(y_pred, "y_pred")
     _check_lengths(true, predicted)
+    _check_kinds(true, predicted, "y_pred")
     both = np.concatenate([true, predicted])
-    classes = np.unique(both) if labels is None else _labels(labels, "labels")
+    classes = np.unique(both) if labels is None else _distinct(labels, true)
     unknown = np.setdiff1d(both, classes)
     if unknown.size:
         raise InvalidInput(f"the class '{unknown[0]}' occurs and isn't among the labels.", fix="leave the labels out")
@@ -138,7 +139,13 @@ def calibration(y_true: Any, y_prob: Any, positive: Any, bins: int) -> Evaluatio
     np = _numpy()
     if not isinstance(bins, int) or not 2 <= bins <= 1000:
         raise InvalidInput(f"{bins!r} is no number of bins.", fix="use 2 to 1000")
-    ((name, truth, given),) = _two_classes(y_true, _scores(y_prob), positive)
+    scores = _scores(y_prob)
+    if scores.ndim == 2 and scores.shape[1] > 2:
+        raise InvalidInput(
+            f"y_prob has {scores.shape[1]} columns; a calibration is about one class.",
+            fix="give that class's column, and which rows are of it: y_true == label",
+        )
+    ((name, truth, given),) = _two_classes(y_true, scores, positive)
     if given.min() < 0 or given.max() > 1:
         raise InvalidInput(
             "y_prob holds what is no probability.",
@@ -204,7 +211,7 @@ def _cumulated(truth: Any, scores: Any) -> tuple[Any, Any, Any]:
     order = np.argsort(-scores, kind="stable")
     scores, truth = scores[order], truth[order]
     # Rows of equal score pass a threshold together.
-    last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)
+    last = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)
     found = np.cumsum(truth)[last].astype(float)
     return scores[last], found, (last + 1) - found
 
@@ -221,7 +228,10 @@ def _numbers(kind: str, curves: list[Curve], metrics: dict[str, float]) -> dict[
 
 def _labels(values: Any, name: str) -> Any:
     np = _numpy()
-    found = np.asarray(values)
+    try:
+        found = np.asarray(values)
+    except ValueError as error:
+        raise InvalidInput(f"{name} is no list of classes.", why=str(error)) from None
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
     if found.ndim != 1 or not found.size:
@@ -236,6 +246,25 @@ def _labels(values: Any, name: str) -> Any:
     if found.dtype.kind == "f" and not np.isfinite(found).all():
         raise InvalidInput(f"{name} holds NaN or an infinity.", fix="leave rows without a class out")
     return found
+
+
+def _distinct(labels: Sequence[Any], true: Any) -> Any:
+    """Return the classes to show, in the order that was asked for."""
+    np = _numpy()
+    found = _labels(labels, "labels")
+    _check_kinds(true, found, "labels")
+    if len(np.unique(found)) != len(found):
+        raise InvalidInput("a class is twice among the labels.", fix="give each class once")
+    return found
+
+
+def _check_kinds(true: Any, other: Any, name: str) -> None:
+    """Refuse texts beside numbers: NumPy would take 1 and '1' for the same class."""
+    if (true.dtype.kind in "US") != (other.dtype.kind in "US"):
+        raise InvalidInput(
+            f"y_true holds {true.dtype} and {name} {other.dtype}, which are never the same classes.",
+            fix="give the classes of both in one type",
+        )
 
 
 def _scores(values: Any) -> Any:
