@@ -29,6 +29,7 @@ SECRET = "hunter2secretvalue"
         f"postgresql://ada:{SECRET}@db/ml",
         f"postgresql://ada:p@{SECRET}@db/ml",
         f"postgresql://ada:a/{SECRET}@db/ml",
+        f"postgresql:/ada:{SECRET}@db/ml",
         f"redis://:{SECRET}@cache",
         f"https://{SECRET}@example.com/repository",
         f"https://example.com/blob?se=2026&sig={SECRET}",

@@ -28,7 +28,7 @@ _AUTHORIZATION = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(
-    r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s/@:\"'<>]{0,200}):(?:[^\s/\"'<>]{0,500}@|(?!\d{1,5}/)[^\s@\"'<>]{0,500}@)",
+    r"(\b[a-z][a-z0-9+.-]{0,30}://?[^\s/@:\"'<>]{0,200}):(?:[^\s/\"'<>]{0,500}@|(?!\d{1,5}/)[^\s@\"'<>]{0,500}@)",
     re.IGNORECASE,
 )
 _URL_TOKEN = re.compile(r"(\bhttps?://)[^\s/@:\"'<>]{1,500}@", re.IGNORECASE)

@@ -68,14 +68,15 @@ def describe(data: Any, *, name: str = "") -> Described:
     if isinstance(data, str):
         data = Path(data)
     found = _of_path(data) if isinstance(data, Path) else _of_values(data)
-    name = checking.name_of(name, "dataset") if name else found.name or f"data-{found.digest[7:15]}"
+    name = checking.name_of(name, "dataset") if name else _printable(found.name) or f"data-{found.digest[7:15]}"
     return msgspec.structs.replace(found, name=name)
 
 
 def _of_path(path: Path) -> Described:
     if not path.exists():
         raise NotFound(f"the dataset {mask(str(path))} does not exist.", why=f"the working directory is {Path.cwd()}")
-    source = str(path.absolute())
+    # Names of files need not be text.
+    source = str(path.absolute()).encode("utf-8", "replace").decode()
     if path.is_dir():
         saved = codecs.save(_digests(), path)
         profile = {"size_bytes": saved.size_bytes, "files": sum(1 for file in path.rglob("*") if file.is_file())}
@@ -86,6 +87,11 @@ def _of_path(path: Path) -> Described:
     return Described(
         name=path.name, digest=blob.digest, source_type="file", source=source, columns=columns, profile=profile
     )
+
+
+def _printable(name: str) -> str:
+    """Return a file's name as one that may be kept."""
+    return "".join(letter if letter.isprintable() else "_" for letter in name)[: checking.MOST_NAME]
 
 
 def _of_parquet(path: Path) -> tuple[list[dict[str, str]], dict[str, Any]]:
