@@ -20,6 +20,7 @@ _PUBLIC = {
     "Sweep": "mlwright.sweeps",
     "System": "mlwright.system",
     "Trigger": "mlwright.system",
+    "autolog": "mlwright.tracking.autologging",
     "choice": "mlwright.sweeps",
     "compare_runs": "mlwright.api.frames",
     "current_run": "mlwright.tracking",
@@ -107,3 +108,4 @@ if TYPE_CHECKING:
     from mlwright.tracking import set_note as set_note
     from mlwright.tracking import set_tags as set_tags
     from mlwright.tracking import start_run as start_run
+    from mlwright.tracking.autologging import autolog as autolog

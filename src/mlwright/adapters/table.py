@@ -108,4 +108,28 @@ ROWS: tuple[Spec, ...] = (
         target="mlwright.adapters.migration.target:ServerTarget",
         summary="An MLflow tracking server, written by its REST API.",
     ),
+    Spec(
+        port="autolog",
+        name="sklearn",
+        target="mlwright.adapters.autolog.sklearn:SklearnAutologger",
+        extra="ml",
+        packages=("sklearn",),
+        summary="Fits of scikit-learn's estimators, and the candidates of its searches.",
+    ),
+    Spec(
+        port="autolog",
+        name="lightgbm",
+        target="mlwright.adapters.autolog.lightgbm:LightgbmAutologger",
+        extra="boosting",
+        packages=("lightgbm",),
+        summary="Trainings of LightGBM, with the metrics of each iteration.",
+    ),
+    Spec(
+        port="autolog",
+        name="xgboost",
+        target="mlwright.adapters.autolog.xgboost:XgboostAutologger",
+        extra="boosting",
+        packages=("xgboost",),
+        summary="Trainings of XGBoost, with the metrics of each iteration.",
+    ),
 )

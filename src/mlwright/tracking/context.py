@@ -97,6 +97,12 @@ def leave(run: Run) -> None:
         set_fallback(None)
 
 
+def only_here(run: Run) -> None:
+    """Keep a run that was just begun to this thread: code of other threads does not log to it."""
+    if _fallback is run:
+        set_fallback(None)
+
+
 @contextmanager
 def importing_for_a_step() -> Iterator[None]:
     """Mark a block that imports a user's script only to find a step in it."""

@@ -1,0 +1,1 @@
+"""What libraries' trainings are logged by themselves: one module for each library."""

@@ -1,0 +1,103 @@
+"""scikit-learn: every estimator that predicts, of the library and of the user's own classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from types import FunctionType, ModuleType
+from typing import Any, ClassVar
+
+from mlwright.tracking.autologging.estimators import Given, log_candidates, log_importances, watched
+from mlwright.tracking.autologging.fits import Fit, Fits, safely
+from mlwright.tracking.autologging.patches import Patches
+from mlwright.tracking.autologging.port import Undo
+
+_METHODS = ("fit", "fit_predict", "fit_transform")
+#: They have adapters of their own.
+_OTHERS = ("lightgbm.", "xgboost.")
+
+
+class SklearnAutologger:
+    """Watches `fit` of every estimator; see `mlwright.tracking.autologging.port.Autologger`.
+
+    What only transforms isn't logged, and neither are the fits inside it.
+    """
+
+    name: ClassVar[str] = "sklearn"
+    modules: ClassVar[tuple[str, ...]] = ("sklearn.base",)
+
+    def patch(self, module: ModuleType, fits: Fits) -> Undo:
+        """Watch all classes that are there, and those that come later."""
+        patches = Patches()
+        root: Any = module.BaseEstimator
+
+        def made(before: Any) -> Any:
+            is_own = "__init_subclass__" in vars(root)
+
+            def __init_subclass__(cls: Any, /, **more: Any) -> None:
+                if is_own:
+                    before.__get__(None, cls)(**more)
+                else:
+                    super(root, cls).__init_subclass__(**more)
+                safely("a class of estimators", _watch, patches, fits, cls)
+
+            return classmethod(__init_subclass__)
+
+        for found in _all_of(root):
+            _watch(patches, fits, found)
+        patches.replace(root, "__init_subclass__", made)
+        return patches.undo
+
+
+def _watch(patches: Patches, fits: Fits, found: Any) -> None:
+    if not fits.is_on or found.__module__.startswith(_OTHERS):
+        return
+    for method in _METHODS:
+        if isinstance(vars(found).get(method), FunctionType):
+            judge = _never if method == "fit_transform" else _predicts
+            patches.replace(found, method, partial(_watched, fits, judge))
+
+
+def _watched(fits: Fits, judge: Callable[[Any], bool], original: Callable[..., Any]) -> Any:
+    return watched(fits, original, _after, judge)
+
+
+def _all_of(root: Any) -> set[Any]:
+    found, new = set(), [root]
+    while new:
+        one = new.pop()
+        if one not in found:
+            found.add(one)
+            new += one.__subclasses__()
+    return found
+
+
+def _predicts(estimator: Any) -> bool:
+    return hasattr(estimator, "predict") or hasattr(estimator, "fit_predict")
+
+
+def _never(_: Any) -> bool:
+    return False
+
+
+def _after(fit: Fit, estimator: Any, _: Given) -> None:
+    fitted = estimator
+    if _is_a(estimator, "BaseSearchCV"):
+        safely("the candidates of a search", log_candidates, fit, estimator)
+        best = {f"best/{key}": value for key, value in getattr(estimator, "best_params_", {}).items()}
+        fit.params(best)
+        if hasattr(estimator, "best_score_"):
+            fit.metrics({"best_score": float(estimator.best_score_)})
+        fitted = getattr(estimator, "best_estimator_", None)
+        if fitted is None:
+            return
+    safely("importances of features", log_importances, fit, _last(fitted))
+    fit.model("model", lambda: fitted, "skops")
+
+
+def _last(estimator: Any) -> Any:
+    return estimator.steps[-1][1] if _is_a(estimator, "Pipeline") else estimator
+
+
+def _is_a(estimator: Any, name: str) -> bool:
+    return any(kind.__name__ == name and kind.__module__.startswith("sklearn.") for kind in type(estimator).__mro__)
