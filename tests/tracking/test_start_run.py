@@ -212,6 +212,15 @@ def test_strange_but_sound_values_come_back(current: Project) -> None:
     assert values(current, run.id, "x") == [(-3, -math.inf), (7, math.inf)]
 
 
+def test_after_the_last_step_there_is_none_and_nothing_is_lost(current: Project) -> None:
+    with start_run() as run:
+        log_metrics(x=1, step=2**63 - 1)
+        log_metrics(x=2)
+        log_metrics(y=3)
+    assert {step for step, _ in values(current, run.id, "x")} == {2**63 - 1}
+    assert values(current, run.id, "y") == [(0, 3.0)]
+
+
 def test_a_full_disk_is_a_named_error_and_the_run_goes_on_after_it(
     current: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from mlwright.ledger.schema import experiments, runs, series
 from mlwright.ledger.store import Transaction
 
+_MOST_STEP = 2**63 - 1
+
 
 class Resumable(msgspec.Struct, frozen=True, kw_only=True):
     """A run that can be gone on with.
@@ -87,4 +89,4 @@ def _next_steps(connection: sa.Connection, run_id: str) -> dict[str, int]:
     query = sa.select(series.c.key, sa.func.max(series.c.last_step)).where(
         series.c.run_id == run_id, series.c.superseded.is_(False)
     )
-    return {key: last + 1 for key, last in connection.execute(query.group_by(series.c.key)).all()}
+    return {key: min(last + 1, _MOST_STEP) for key, last in connection.execute(query.group_by(series.c.key)).all()}

@@ -68,7 +68,7 @@ def _keeping_output(run: ScriptRun, journal: Path) -> Callable[[], None]:
 def _describe(run: ScriptRun, wanted: tuple[str, ...]) -> None:
     try:
         with _lock:
-            source = source_of(Path.cwd()) if "code" in wanted else {}
+            source = dict(source_of(Path.cwd())) if "code" in wanted else {}
             diff = _diff_of(Path.cwd()) if source.get("dirty") else b""
             environment = _environment() if "environment" in wanted else b""
         store = run.destination.store()
@@ -88,15 +88,21 @@ def source_of(folder: Path) -> dict[str, Any]:
         folder: Where the program works.
     """
     main = getattr(sys.modules.get("__main__"), "__file__", None)
-    source: dict[str, Any] = {"entry": Path(main).name if main else "", "argv": mask_arguments(sys.argv[1:])}
+    arguments = [_text(argument) for argument in sys.argv[1:]]
+    source: dict[str, Any] = {"entry": _text(Path(main).name) if main else "", "argv": mask_arguments(arguments)}
     if main:
-        source["folder"] = str(Path(main).resolve().parent)
+        source["folder"] = _text(str(Path(main).resolve().parent))
     commit = _git(folder, "rev-parse", "HEAD")
     if commit:
         source["commit"] = commit.decode().strip()
         source["branch"] = _git(folder, "rev-parse", "--abbrev-ref", "HEAD").decode("utf-8", "replace").strip()
         source["dirty"] = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
     return source
+
+
+def _text(given: str) -> str:
+    """Return an argument or a path, which need not be text, as text."""
+    return given.encode("utf-8", "replace").decode()
 
 
 @cache

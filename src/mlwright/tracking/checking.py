@@ -11,7 +11,7 @@ import msgspec
 from mlwright.errors import InvalidInput
 
 MOST_NAME = 250
-_LEAST_STEP, _MOST_STEP = -(2**63), 2**63 - 1
+_LEAST_STEP, MOST_STEP = -(2**63), 2**63 - 1
 
 
 def name_of(key: Any, noun: str) -> str:
@@ -53,8 +53,8 @@ def step_of(value: Any) -> int:
     try:
         step = operator.index(value)
     except TypeError:
-        step = int(value) if isinstance(value, float) and value.is_integer() else _MOST_STEP + 1
-    if not _LEAST_STEP <= step <= _MOST_STEP:
+        step = int(value) if isinstance(value, float) and value.is_integer() else MOST_STEP + 1
+    if not _LEAST_STEP <= step <= MOST_STEP:
         raise InvalidInput(f"the step {_shown(value)} is no whole number of 64 bits.", fix="count steps: 0, 1, 2, ...")
     return step
 
@@ -106,7 +106,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):
-        return value if _LEAST_STEP <= value <= _MOST_STEP else str(value)
+        return value if _LEAST_STEP <= value <= MOST_STEP else str(value)
     if isinstance(value, dict):
         return {_plain(str(key)): _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value]

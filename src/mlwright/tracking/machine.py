@@ -81,7 +81,9 @@ class Reader:
         found: dict[str, float] = {}
         if "cpu_total" in now and now["cpu_total"] > self._before.get("cpu_total", 0):
             total = now["cpu_total"] - self._before["cpu_total"]
-            found["cpu_percent"] = 100.0 * (1 - (now["cpu_idle"] - self._before["cpu_idle"]) / total)
+            # The kernel's count of waiting for disks may fall by a little.
+            idle = min(max(now["cpu_idle"] - self._before["cpu_idle"], 0.0), total)
+            found["cpu_percent"] = 100.0 * (1 - idle / total)
         for name in ("disk_read", "disk_written", "network_received", "network_sent"):
             if name in now and name in self._before:
                 found[f"{name}_mib_s"] = max(now[name] - self._before[name], 0.0) / _MIB / passed_s
@@ -89,7 +91,7 @@ class Reader:
         self._before, self._at = now, at
         found["process_cpu_s"] = busy_s
         found.update(self._memory())
-        found["disk_used_percent"] = _disk_used()
+        found.update(_disk_used())
         if self._has_gpus:
             found.update(gpus())
         return found
@@ -148,9 +150,13 @@ def gpus() -> dict[str, float]:
     return found
 
 
-def _disk_used() -> float:
-    usage = shutil.disk_usage(Path.cwd())
-    return 100.0 * usage.used / usage.total if usage.total else 0.0
+def _disk_used() -> dict[str, float]:
+    try:
+        usage = shutil.disk_usage(Path.cwd())
+    except OSError:
+        # The working directory was removed.
+        return {}
+    return {"disk_used_percent": 100.0 * usage.used / usage.total} if usage.total else {}
 
 
 def _is_disk(name: str) -> bool:

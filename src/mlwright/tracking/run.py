@@ -11,7 +11,7 @@ from mlwright.core.clock import Clock, SystemClock
 from mlwright.core.ids import short
 from mlwright.errors import Conflict
 from mlwright.tracking import forking
-from mlwright.tracking.checking import name_of, number_of, plain_of, step_of, text_of
+from mlwright.tracking.checking import MOST_STEP, name_of, number_of, plain_of, step_of, text_of
 from mlwright.tracking.journal import Journal
 from mlwright.tracking.records import Artifact, Noted, Params, Points, Record, Tags
 
@@ -101,7 +101,8 @@ class Run:
         at = None if step is None else step_of(step)
         with self._lock:
             placed = {key: (known.get(key, 0) if at is None else at, value) for key, value in points.items()}
-            known.update({key: place + 1 for key, (place, _) in placed.items()})
+            # What was logged at the very last step stays there.
+            known.update({key: place + (place < MOST_STEP) for key, (place, _) in placed.items()})
         self._append(Points(values=placed, at=self.clock.now()))
 
     def set_tags(self, values: Mapping[str, str] | None = None, /, **more: str) -> None:
