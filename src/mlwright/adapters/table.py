@@ -132,4 +132,18 @@ ROWS: tuple[Spec, ...] = (
         packages=("xgboost",),
         summary="Trainings of XGBoost, with the metrics of each iteration.",
     ),
+    Spec(
+        port="autolog",
+        name="lightning",
+        target="mlwright.adapters.autolog.lightning:LightningAutologger",
+        packages=("lightning",),
+        summary="Trainings of PyTorch Lightning, with the metrics of each epoch.",
+    ),
+    Spec(
+        port="autolog",
+        name="keras",
+        target="mlwright.adapters.autolog.keras:KerasAutologger",
+        packages=("keras",),
+        summary="Trainings of Keras, with the metrics of each epoch.",
+    ),
 )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any, ClassVar
 
 from mlwright.tracking.autologging import scores
 from mlwright.tracking.autologging.estimators import MOST_FEATURES, Given, watched
-from mlwright.tracking.autologging.fits import Fit, Fits, current_fit, safely
+from mlwright.tracking.autologging.fits import Fit, Fits, safely
 from mlwright.tracking.autologging.patches import Patches
 from mlwright.tracking.autologging.port import Undo
+from mlwright.tracking.autologging.trainings import Arguments, Steps
+from mlwright.tracking.autologging.trainings import watched as trained
 
 _ESTIMATORS = ("LGBMModel", "LGBMClassifier", "LGBMRegressor", "LGBMRanker")
 #: Before early stopping, which ends the round of callbacks, and after those that change parameters.
@@ -29,7 +28,7 @@ class LightgbmAutologger:
         """Watch `train` wherever it is called by name, and `fit` of each estimator."""
         patches = Patches()
         original = module.train
-        train = _train(fits, original)
+        train = trained(fits, original, Steps("lightgbm.train", _follow, _before, _trained))
         for owner in (module, module.engine, module.sklearn):
             if vars(owner).get("train") is original:
                 patches.replace(owner, "train", lambda _: train)
@@ -40,49 +39,16 @@ class LightgbmAutologger:
         return patches.undo
 
 
-def _train(fits: Fits, original: Callable[..., Any]) -> Any:
-    @functools.wraps(original)
-    def train(*args: Any, **more: Any) -> Any:
-        if not fits.is_on:
-            return original(*args, **more)
-        outer = current_fit()
-        if outer is not None:
-            # Called by the `fit` of an estimator, or by a search, whose iterations are those of many models.
-            told = safely("iterations of lightgbm", _told, outer, original, args, more)
-            return original(*told.args, **told.kwargs) if told else original(*args, **more)
-        with fits.watch("lightgbm.train") as seen:
-            if seen is None:
-                return original(*args, **more)
-            seen.is_iterating = True
-            told = safely("iterations of lightgbm", _told, seen, original, args, more)
-            if told:
-                safely("what lightgbm fits", _before, seen, told.arguments)
-            booster = original(*told.args, **told.kwargs) if told else original(*args, **more)
-            safely("the duration of a fit", seen.took)
-            safely("what lightgbm found", _log_booster, seen, booster)
-            return booster
-
-    return train
-
-
-def _told(
-    fit: Fit, original: Callable[..., Any], args: tuple[Any, ...], more: dict[str, Any]
-) -> inspect.BoundArguments | None:
-    """Return the arguments with a callback more; None when the iterations aren't the fit's."""
-    if fit.run is None or not fit.is_iterating:
-        return None
-    bound = inspect.signature(original).bind(*args, **more)
-
+def _follow(fit: Fit, given: Arguments) -> None:
     def follow(env: Any) -> None:
         found = {f"{result[0]}/{result[1]}": float(result[2]) for result in env.evaluation_result_list or ()}
         fit.iteration(found, env.iteration)
 
     vars(follow)["order"] = _ORDER
-    bound.arguments["callbacks"] = [*(bound.arguments.get("callbacks") or ()), follow]
-    return bound
+    given["callbacks"] = [*(given.get("callbacks") or ()), follow]
 
 
-def _before(fit: Fit, given: dict[str, Any]) -> None:
+def _before(fit: Fit, given: Arguments) -> None:
     rounds = {"num_boost_round": given["num_boost_round"]} if "num_boost_round" in given else {}
     fit.params({**given.get("params", {}), **rounds})
     data = given.get("train_set")
@@ -97,6 +63,10 @@ def _always(_: Any) -> bool:
 
 def _after(fit: Fit, estimator: Any, _: Given) -> None:
     _log_booster(fit, estimator.booster_)
+
+
+def _trained(fit: Fit, booster: Any, _: Arguments) -> None:
+    _log_booster(fit, booster)
 
 
 def _log_booster(fit: Fit, booster: Any) -> None:

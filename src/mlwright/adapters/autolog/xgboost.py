@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
 from mlwright.tracking.autologging import scores
 from mlwright.tracking.autologging.estimators import MOST_FEATURES, Given, watched
-from mlwright.tracking.autologging.fits import Fit, Fits, current_fit, safely
+from mlwright.tracking.autologging.fits import Fit, Fits, safely
 from mlwright.tracking.autologging.patches import Patches
 from mlwright.tracking.autologging.port import Undo
+from mlwright.tracking.autologging.trainings import Arguments, Steps
+from mlwright.tracking.autologging.trainings import watched as trained
 
 _ESTIMATORS = (
     "XGBModel",
@@ -34,7 +34,8 @@ class XgboostAutologger:
         """Watch `train` wherever it is called by name, and `fit` of each estimator."""
         patches = Patches()
         original = module.train
-        train = _train(fits, original, module.callback.TrainingCallback)
+        follow = partial(_follow, module.callback.TrainingCallback)
+        train = trained(fits, original, Steps("xgboost.train", follow, _before, _trained))
         for owner in (module, module.training, module.sklearn):
             if vars(owner).get("train") is original:
                 patches.replace(owner, "train", lambda _: train)
@@ -45,46 +46,14 @@ class XgboostAutologger:
         return patches.undo
 
 
-def _train(fits: Fits, original: Callable[..., Any], callback: Any) -> Any:
-    @functools.wraps(original)
-    def train(*args: Any, **more: Any) -> Any:
-        if not fits.is_on:
-            return original(*args, **more)
-        outer = current_fit()
-        if outer is not None:
-            told = safely("iterations of xgboost", _told, outer, callback, original, args, more)
-            return original(*told.args, **told.kwargs) if told else original(*args, **more)
-        with fits.watch("xgboost.train") as seen:
-            if seen is None:
-                return original(*args, **more)
-            seen.is_iterating = True
-            told = safely("iterations of xgboost", _told, seen, callback, original, args, more)
-            if told:
-                safely("what xgboost fits", _before, seen, told.arguments)
-            booster = original(*told.args, **told.kwargs) if told else original(*args, **more)
-            safely("the duration of a fit", seen.took)
-            safely("what xgboost found", _log_booster, seen, booster)
-            return booster
-
-    return train
-
-
-def _told(
-    fit: Fit, callback: Any, original: Callable[..., Any], args: tuple[Any, ...], more: dict[str, Any]
-) -> inspect.BoundArguments | None:
-    """Return the arguments with a callback more; None when the iterations aren't the fit's."""
-    if fit.run is None or not fit.is_iterating:
-        return None
-    bound = inspect.signature(original).bind(*args, **more)
-
+def _follow(callback: Any, fit: Fit, given: Arguments) -> None:
     def after_iteration(_: Any, model: Any, epoch: int, evals_log: Any) -> bool:
         safely("an iteration of xgboost", _log_iteration, fit, epoch, evals_log)
         return False
 
     # First, because a callback that stops the training keeps those after it from being called.
     follower = type("Follower", (callback,), {"after_iteration": after_iteration})()
-    bound.arguments["callbacks"] = [follower, *(bound.arguments.get("callbacks") or ())]
-    return bound
+    given["callbacks"] = [follower, *(given.get("callbacks") or ())]
 
 
 def _log_iteration(fit: Fit, epoch: int, found: Any) -> None:
@@ -92,7 +61,7 @@ def _log_iteration(fit: Fit, epoch: int, found: Any) -> None:
     fit.iteration({key: value[0] if isinstance(value, tuple) else value for key, value in last.items()}, epoch)
 
 
-def _before(fit: Fit, given: dict[str, Any]) -> None:
+def _before(fit: Fit, given: Arguments) -> None:
     rounds = {"num_boost_round": given["num_boost_round"]} if "num_boost_round" in given else {}
     fit.params({**given.get("params", {}), **rounds})
     data = given["dtrain"]
@@ -108,6 +77,10 @@ def _always(_: Any) -> bool:
 
 def _after(fit: Fit, estimator: Any, _: Given) -> None:
     _log_booster(fit, estimator.get_booster())
+
+
+def _trained(fit: Fit, booster: Any, _: Arguments) -> None:
+    _log_booster(fit, booster)
 
 
 def _log_booster(fit: Fit, booster: Any) -> None:

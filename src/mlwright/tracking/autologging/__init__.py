@@ -1,8 +1,8 @@
-"""Trainings that are logged by themselves: scikit-learn, LightGBM, XGBoost.
+"""Trainings that are logged by themselves: scikit-learn, LightGBM, XGBoost, Lightning, Keras.
 
 `port.py` says what an adapter of a library does, `fits.py` has the fit that it watches, `imports.py` waits for
-libraries that are imported later, `patches.py` puts the originals back; `estimators.py`, `plain.py` and `scores.py` are
-what is logged.
+libraries that are imported later, `patches.py` puts the originals back; `estimators.py` and `trainings.py`
+are the two kinds of fits that there are, `plain.py` and `scores.py` what is logged.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def autolog(*names: str, off: bool = False, datasets: bool = True, models: bool 
     grid or random search are runs inside its run. What goes wrong here is a warning and never changes a fit.
 
     Args:
-        names: `sklearn`, `lightgbm`, `xgboost`; all of them when none is given.
+        names: `sklearn`, `lightgbm`, `xgboost`, `lightning`, `keras`; all of them when none is given.
         off: Put the libraries back as they were.
         datasets: Note digest and shape of the training data.
         models: Keep the fitted model, in a format that needs no pickle; a tag says why when there is none.

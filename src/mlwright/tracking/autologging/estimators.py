@@ -52,7 +52,7 @@ def watched(fits: Fits, original: Callable[..., Any], after: After, is_logged: C
         with fits.watch(type(self).__name__, is_logged=wanted) as seen:
             if seen is None:
                 return original(self, *args, **more)
-            seen.is_iterating = bool(safely("iterations", _is_iterating, self))
+            seen.iterations_of = safely("iterations", _booster_of, self) or ""
             given = safely("the data of a fit", _given, original, (self, *args), more) or Given()
             safely(f"what {fits.library} fits", _before, seen, self, given)
             result = original(self, *args, **more)
@@ -90,12 +90,13 @@ def log_candidates(fit: Fit, search: Any) -> None:
             part.metrics({key: float(values[place]) for key, values in means.items()})
 
 
-def _is_iterating(estimator: Any) -> bool:
-    """Tell whether it fits one boosted model: itself, or as the last step of a pipeline."""
+def _booster_of(estimator: Any) -> str:
+    """Return the library of the one boosted model that it fits, itself or as the last step of a pipeline."""
     steps = [step for _, step in getattr(estimator, "steps", ())] or [estimator]
-    kinds = type(steps[-1]).__mro__
-    boosts = any(kind.__module__.startswith(("lightgbm.", "xgboost.")) for kind in kinds)
-    return boosts and not any(hasattr(step, "estimator") for step in steps)
+    if any(hasattr(step, "estimator") for step in steps):
+        return ""
+    libraries = {kind.__module__.partition(".")[0] for kind in type(steps[-1]).__mro__}
+    return next((name for name in ("lightgbm", "xgboost") if name in libraries), "")
 
 
 def _given(original: Callable[..., Any], args: tuple[Any, ...], more: dict[str, Any]) -> Given:

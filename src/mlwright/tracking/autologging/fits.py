@@ -133,7 +133,7 @@ class Fit:
     Attributes:
         run: The run; None when it isn't logged.
         prefix: What its names begin with: empty for the first fit of a run.
-        is_iterating: True when the iterations inside it are those of one model, not of a search's candidates.
+        iterations_of: The library whose iterations are its own; empty when they are those of many models.
         started: When it began.
     """
 
@@ -142,7 +142,7 @@ class Fit:
         self.options = fits.options
         self.run: Run | None = None
         self.prefix = ""
-        self.is_iterating = False
+        self.iterations_of = ""
         self.started = 0.0
         self._begun: Any = None
 
@@ -163,6 +163,13 @@ class Fit:
         """End the run if it was begun for this fit."""
         if self._begun is not None:
             self._begun.__exit__(None if error is None else type(error), error, None)
+
+    def claims(self, library: str) -> bool:
+        """Tell whether the training that begins is the one whose iterations are its own; true once."""
+        if self.run is None or self.iterations_of != library:
+            return False
+        self.iterations_of = ""
+        return True
 
     @contextmanager
     def part(self, name: str) -> Iterator[Fit]:
