@@ -93,7 +93,7 @@ def failing(folder: str, by: int = 0) -> Any:
     return note.options(after=broken, key="last")(folder, "last")
 
 
-@step(timeout_s=0.7)
+@step(timeout_s=3)
 def slow(wait_s: float) -> float:
     time.sleep(wait_s)
     return wait_s

@@ -167,7 +167,7 @@ def test_a_step_that_takes_too_long_is_stopped_and_named(project: Project) -> No
     assert result.status == "failed"
     assert result.error is not None
     assert result.error["code"] == StepTimeout.code
-    assert "timeout of 0.7 s" in result.error["what"]
+    assert "timeout of 3 s" in result.error["what"]
     assert run(project, flows.too_slow, {"wait_s": 0.01}, executor="process").result == 0.01
 
 

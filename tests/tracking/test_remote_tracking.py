@@ -139,6 +139,9 @@ def test_a_server_killed_and_started_again_in_the_middle_gets_every_point_once(
             serving.start()
         training.communicate()
         assert training.returncode == 0
+        # Should the script have ended before the server was up again, this ships what was left; else it does nothing.
+        sync = [sys.executable, "-m", "mlwright", "sync"]
+        subprocess.run(sync, cwd=elsewhere, env=environment, check=True, capture_output=True)
         with Project.open(project_folder) as project:
             row = run_named(project, "long")
             assert row.status == "succeeded"
