@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlflow_api import Speaker
 
 from mlwright import tracking
+from mlwright.api.client import LocalClient
 from mlwright.ledger import runs
 from mlwright.project import Project
 
@@ -48,3 +49,47 @@ def test_a_parent_that_is_no_run_of_ours_stays_a_tag(api: Speaker, served_projec
     assert {"key": "mlflow.parentRunId", "value": "f" * 32} in api.shown(run_id)["data"]["tags"]
     with served_project.ledger.read() as connection:
         assert runs.get_run(connection, run_id).parent_id is None
+
+
+def test_a_note_and_a_parent_of_a_native_run_are_tags_of_mlflow_to_see_and_to_find(
+    api: Speaker, served_project: Project
+) -> None:
+    with tracking.start_run("outer", note="first", project=served_project) as outer:
+        with tracking.start_run("inner", project=served_project) as inner:
+            inner.set_note("a note")
+        outer.set_note("second")
+    assert tags_of(api, outer.id)["mlflow.note.content"] == "second"
+    assert tags_of(api, inner.id)["mlflow.note.content"] == "a note"
+    assert tags_of(api, inner.id)["mlflow.parentRunId"] == outer.id
+    for text, expected in (
+        ("tags.mlflow.note.content = 'a note'", [inner.id]),
+        ("tags.mlflow.note.content LIKE 'sec%'", [outer.id]),
+        (f"tags.mlflow.parentRunId = '{outer.id}'", [inner.id]),
+        ("tags.mlflow.runName = 'inner'", [inner.id]),
+        (f"tags.mlflow.parentRunId = '{'f' * 32}'", []),
+        ("tags.mlflow.note.content != 'a note'", [outer.id]),
+    ):
+        assert found_by(api, text) == sorted(expected), text
+
+
+def test_a_note_that_both_wrote_is_what_was_written_last(api: Speaker, served_project: Project) -> None:
+    run_id = api.run(tags=[{"key": "mlflow.note.content", "value": "theirs"}], run_name="theirs")
+    client = LocalClient(served_project)
+    client.call("runs.amend", run=run_id, note="ours", name="ours")
+    tags = tags_of(api, run_id)
+    assert (tags["mlflow.note.content"], tags["mlflow.runName"]) == ("ours", "ours")
+    assert found_by(api, "tags.mlflow.note.content = 'ours'") == [run_id]
+    assert found_by(api, "tags.mlflow.note.content = 'theirs'") == []
+    assert found_by(api, "tags.mlflow.runName = 'ours'") == [run_id]
+    client.call("runs.amend", run=run_id, note="")
+    assert "mlflow.note.content" not in tags_of(api, run_id)
+    assert found_by(api, "tags.mlflow.note.content LIKE '%'") == []
+
+
+def tags_of(api: Speaker, run_id: str) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in api.shown(run_id)["data"]["tags"]}
+
+
+def found_by(api: Speaker, text: str) -> list[str]:
+    answer = api.ok("runs/search", {"experiment_ids": ["0"], "filter": text})
+    return sorted(run["info"]["run_id"] for run in answer.get("runs", []))

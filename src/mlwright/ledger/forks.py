@@ -65,7 +65,8 @@ def _write_amendment(
     # What MLflow's clients know as tags is said once more there, if they said it.
     mirrored = {"mlflow.runName": columns.get("name"), "mlflow.note.content": columns.get("note")}
     known = tracked.tags_of(tx.connection, run_id)
-    tracked.put_tags(tx, run_id, {key: value for key, value in mirrored.items() if value is not None and key in known})
+    tracked.put_tags(tx, run_id, {key: value for key, value in mirrored.items() if value and key in known})
+    gone = [*gone, *(key for key, value in mirrored.items() if value == "")]
     tracked.put_tags(tx, run_id, set_tags)
     tx.execute(sa.delete(tags).where(tags.c.run_id == run_id, tags.c.key.in_(list(gone))))
 

@@ -11,7 +11,7 @@ from mlwright.ledger import experiments
 from mlwright.ledger import search as ledger_search
 from mlwright.ledger.experiments import ExperimentRow
 from mlwright.ledger.search import RunQuery
-from mlwright.server.mlflow import checks, sifting, tokens
+from mlwright.server.mlflow import checks, mirrors, sifting, tokens
 from mlwright.server.mlflow.route import AnyRoute, Route
 from mlwright.server.mlflow.shapes import ExperimentOut, RunOut, experiment_out, logged_by, run_out, view_in
 from mlwright.server.mlflow.values import Answer, Int64
@@ -100,7 +100,7 @@ def search_runs(project: Project, given: SearchRuns) -> FoundRuns:
     numbers = [checks.experiment_number(text) for text in given.experiment_ids or []]
     with project.ledger.read() as connection:
         query = RunQuery(
-            where=where,
+            where=mirrors.by_columns(where) if where is not None else None,
             experiments=experiments.ids_of(connection, numbers),
             view=view,
             order=order,
