@@ -15,7 +15,7 @@ from logged import artifacts, only_run, run_named, values
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss, mean_absolute_error, mean_squared_error, r2_score, roc_auc_score
@@ -219,6 +219,45 @@ def test_trees_of_a_forest_in_a_users_thread_are_one_run(logged: Project) -> Non
     thread.start()
     thread.join()
     assert only_run(logged).name == "RandomForestClassifier"
+
+
+def test_a_stack_is_one_run_and_a_search_of_boosters_keeps_the_best_one(logged: Project) -> None:
+    xgb = pytest.importorskip("xgboost")
+    StackingClassifier([("a", LogisticRegression()), ("b", xgb.XGBClassifier(n_estimators=2))]).fit(_ROWS, _CLASSES)
+    assert only_run(logged).name == "StackingClassifier"
+    GridSearchCV(xgb.XGBClassifier(n_estimators=2), {"max_depth": [2, 3]}, cv=2).fit(_ROWS, _CLASSES)
+    outer = run_named(logged, "GridSearchCV")
+    assert "model.ubj" in artifacts(logged, outer.id)
+
+
+def test_wrong_arguments_are_the_originals_to_refuse(logged: Project, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nonsense'"):
+        LogisticRegression().fit(_ROWS, _CLASSES, nonsense=1)
+    lgb = pytest.importorskip("lightgbm")
+    with pytest.raises(TypeError, match="params"):
+        lgb.train()
+    assert not [record for record in caplog.records if "autolog" in record.getMessage()]
+
+
+def test_several_fits_at_once_log_what_is_theirs(logged: Project) -> None:
+    together = threading.Barrier(4)
+
+    def fit(place: int) -> None:
+        together.wait()
+        for _ in range(3):
+            LogisticRegression(C=float(place + 1)).fit(_ROWS, _CLASSES)
+
+    threads = [threading.Thread(target=fit, args=(place,)) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows = _all_runs(logged)
+    assert len(rows) == 12
+    with logged.ledger.read() as connection:
+        found = sorted(tracked.params_of(connection, row.id)["C"] for row in rows)
+        assert all(set(curves.last_metrics(connection, row.id)) >= {"training/accuracy"} for row in rows)
+    assert found == sorted([1.0, 2.0, 3.0, 4.0] * 3)
 
 
 def test_an_unknown_library_is_refused() -> None:

@@ -73,7 +73,9 @@ def _all_of(root: Any) -> set[Any]:
 
 
 def _predicts(estimator: Any) -> bool:
-    return hasattr(estimator, "predict") or hasattr(estimator, "fit_predict")
+    # A stack knows only after its fit whether it predicts; a pipeline knows it by its last step.
+    found = estimator if _is_a(estimator, "Pipeline") else type(estimator)
+    return hasattr(found, "predict") or hasattr(found, "fit_predict")
 
 
 def _never(_: Any) -> bool:
@@ -92,7 +94,12 @@ def _after(fit: Fit, estimator: Any, _: Given) -> None:
         if fitted is None:
             return
     safely("importances of features", log_importances, fit, _last(fitted))
-    fit.model("model", lambda: fitted, "skops")
+    if hasattr(fitted, "booster_"):
+        fit.model("model.txt", fitted.booster_.model_to_string, "text")
+    elif hasattr(fitted, "get_booster"):
+        fit.model("model.ubj", lambda: bytes(fitted.get_booster().save_raw("ubj")), "bytes")
+    else:
+        fit.model("model", lambda: fitted, "skops")
 
 
 def _last(estimator: Any) -> Any:

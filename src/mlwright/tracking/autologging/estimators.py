@@ -100,7 +100,11 @@ def _booster_of(estimator: Any) -> str:
 
 
 def _given(original: Callable[..., Any], args: tuple[Any, ...], more: dict[str, Any]) -> Given:
-    bound = inspect.signature(original).bind(*args, **more).arguments
+    try:
+        bound = inspect.signature(original).bind(*args, **more).arguments
+    except TypeError:
+        # The original says what is wrong with its arguments.
+        return Given()
     found = {part: next((bound[name] for name in names if name in bound), None) for part, names in _DATA.items()}
     return Given(**found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,15 @@ _active: dict[int, Fit] = {}
 _told: set[str] = set()
 #: Run -> how many fits it has seen.
 _counted: WeakKeyDictionary[Run, int] = WeakKeyDictionary()
+
+
+def _renew_after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_after_fork)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,8 +189,12 @@ class Fit:
         part = Fit(Fits(self.library, self.options))
         with _lock:
             experiment = getattr(self.run, "experiment", DEFAULT_EXPERIMENT)
+            uncacheable = "" if self.run is None else self.run.uncacheable
             run = start_run(name, experiment, tags={"autolog": self.library})
             context.only_here(run)
+            if self.run is not None:
+                # The step that it is a part of did not itself ask for its project.
+                self.run.uncacheable = uncacheable
         part.run = run
         with run:
             yield part
