@@ -118,6 +118,21 @@ def test_what_differs_a_lot_is_cut_and_masked_in_time(
     assert len(diff) < 2_200_000
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        (f"no answer from postgresql://ada:{SECRET}@db/ml", "no answer from postgresql://ada:***@db/ml"),
+        ("half \udcff and \x00", "half ? and ?"),
+        ("", "RuntimeError"),
+    ],
+)
+def test_the_error_that_a_run_failed_with_is_kept_without_secrets(project: Project, told: str, kept: str) -> None:
+    with pytest.raises(RuntimeError), start_run("failing", project=project):
+        raise RuntimeError(told)
+    row = only_run(project)
+    assert (row.status, row.error) == ("failed", {"type": "RuntimeError", "what": kept})
+
+
 PRINTING = """
 import logging, sys, threading
 logging.basicConfig(stream=sys.stderr, format="%(message)s")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import msgspec
 
 from mlwright.core.ids import new_id, short
+from mlwright.core.masking import mask
 from mlwright.core.settings import Settings
 from mlwright.errors import InvalidUsage, MlwrightError, NotFound, Transient
 from mlwright.ledger.runs import DEFAULT_EXPERIMENT
@@ -265,7 +266,9 @@ def _ending(error: BaseException | None) -> tuple[Literal["succeeded", "failed",
 
 
 def _described(error: BaseException) -> dict[str, Any]:
-    return {"type": type(error).__qualname__, "what": str(error) or type(error).__qualname__}
+    """Return an error as it is recorded: without secrets, and without what no database keeps."""
+    text = str(error).encode("utf-8", "replace").decode().replace("\x00", "?")
+    return {"type": type(error).__qualname__, "what": mask(text) or type(error).__qualname__}
 
 
 def _script() -> str:
