@@ -218,6 +218,15 @@ def test_what_a_killed_script_had_printed_is_kept(project: Project, project_fold
     assert journal_files(project) == []
 
 
+def test_a_run_that_is_gone_on_with_keeps_what_it_printed_before(project: Project, project_folder: Path) -> None:
+    run_script(project_folder, SCRIPT, capture="output")
+    again = SCRIPT.replace('"one"', '"one", resume=True').replace("a print", "another")
+    run_script(project_folder, again, capture="output")
+    kept = artifacts(project, only_run(project).id)
+    assert kept.pop("output.log").decode() == "a print — ü\n"
+    assert [(name[:7], text.decode()) for name, text in kept.items()] == [("output-", "another — ü\n")]
+
+
 def proc(folder: Path, *, busy: int, idle: int, sectors: int, received: int) -> Path:
     (folder / "net").mkdir(exist_ok=True)
     (folder / "self").mkdir(exist_ok=True)

@@ -58,7 +58,7 @@ def _keeping_output(run: ScriptRun, journal: Path) -> Callable[[], None]:
         output.end(kept)
         try:
             if kept.path.exists():
-                run.keep_file(output.NAME, kept.path)
+                run.keep_file(output.name_of(run.opened), kept.path)
         except MlwrightError as error:
             _log.warning("what was printed is not kept: %s", error)
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlwright.core.ids import short
 from mlwright.tracking import context, forking
 from mlwright.tracking.records import Artifact, Opened
 
@@ -89,13 +90,21 @@ def file_beside(journal: Path) -> Path:
     return journal.with_suffix(".output")
 
 
+def name_of(opened: Opened) -> str:
+    """Return the name that what is printed is kept under: a run that is gone on with keeps what it printed before."""
+    again = opened.run is not None and opened.run.resumed
+    return f"output-{short(opened.journal_id)}.log" if again else NAME
+
+
 def keep_lost(destination: Destination, journal: Path, opened: Opened) -> Artifact | None:
     """Store what a dead process had printed; None when that is nothing."""
     path = file_beside(journal)
     if not path.is_file() or not path.stat().st_size:
         return None
     blob = destination.store().put(path)
-    return Artifact(name=NAME, digest=blob.digest, codec="text", type="str", size_bytes=blob.size_bytes, at=opened.at)
+    return Artifact(
+        name=name_of(opened), digest=blob.digest, codec="text", type="str", size_bytes=blob.size_bytes, at=opened.at
+    )
 
 
 class _Tee:

@@ -95,6 +95,9 @@ class ScriptRun(Run):
         destination: Where it is recorded.
         new: What is known of it.
         found: The run that it goes on with.
+
+    Attributes:
+        opened: What its journal begins with.
     """
 
     def __init__(self, destination: Destination, new: NewRun, found: Resumable | None = None) -> None:
@@ -110,11 +113,11 @@ class ScriptRun(Run):
             source={"entry": entry},
             parent_id=None if outer is None or outer.id == run_id else outer.id,
         )
-        self._opened = Opened(
+        self.opened = Opened(
             journal_id=journal_id, run_id=run_id, owner=this_process(), at=destination.clock.now(), run=new
         )
         self._path = destination.settings.home / "journals" / f"{journal_id}.journal"
-        journal = Journal(self._path, self._opened)
+        journal = Journal(self._path, self.opened)
         super().__init__(
             run_id,
             open_journal=lambda: journal,
@@ -184,7 +187,7 @@ class ScriptRun(Run):
         """
         with self._shipping:
             if self._path.exists():
-                shipped = self.destination.ship(self._path, self._opened, since=self._shipped)
+                shipped = self.destination.ship(self._path, self.opened, since=self._shipped)
                 self._shipped = shipped.position
                 if shipped.closed:
                     shipper.remove(self)
