@@ -35,7 +35,8 @@ def add_metric(ledger: Ledger, values: list[float]) -> str:
     run_id = new_id()
     with ledger.write() as tx:
         run_rows.create_run(tx, run_rows.NewRun(id=run_id, experiment="Default", name="r", kind="script"))
-        curves.add_points(tx, run_id, [Point(key="k", step=step, value=value, at=tx.now) for step, value in enumerate(values)])
+        points = [Point(key="k", step=step, value=value, at=tx.now) for step, value in enumerate(values)]
+        curves.add_points(tx, run_id, points)
     return run_id
 
 

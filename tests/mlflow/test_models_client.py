@@ -40,7 +40,7 @@ def test_files_folders_texts_figures_and_tables_come_back(script: Script) -> Non
     assert script("artifacts").splitlines()[-1] == "done"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_several_clients_log_and_load_models_at_once(script: Script, project: Project) -> None:
     with ThreadPoolExecutor(3) as pool:
         outputs = list(pool.map(lambda number: script("together", str(number)), range(3)))

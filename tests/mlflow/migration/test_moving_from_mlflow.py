@@ -18,7 +18,7 @@ from mlwright.migration import Asked, export_all, open_target
 from mlwright.project import Project
 from mlwright.server.main import background
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 #: How many runs `fill` makes, and how many points `more` logs.
 RUNS, MORE_POINTS = 10, 50 + 5 + 1
@@ -36,6 +36,7 @@ def check_alike(here: Any, there: Any) -> None:
             assert here[part][name] == found, (part, name)
 
 
+@pytest.mark.soak
 def test_a_server_is_brought_over_whole_once_and_later_only_with_what_is_new(
     mlflow: Any, server: str, project: Project, bring: Callable[..., Any]
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_server_is_brought_over_whole_once_and_later_only_with_what_is_new(
     assert bring(server).counts.is_nothing
 
 
+@pytest.mark.soak
 def test_a_database_is_brought_over_as_its_server_would_show_it(
     mlflow: Any, server: str, project: Project, bring: Callable[..., Any]
 ) -> None:
@@ -70,6 +72,7 @@ def test_a_database_is_brought_over_as_its_server_would_show_it(
     assert bring(server).counts.is_nothing
 
 
+@pytest.mark.slow
 def test_a_folder_is_brought_over_whole_once_and_later_only_with_what_is_new(
     mlflow: Any, mlruns: Path, project: Project, bring: Callable[..., Any]
 ) -> None:
@@ -86,6 +89,7 @@ def test_a_folder_is_brought_over_whole_once_and_later_only_with_what_is_new(
     check_alike(seen_here(mlflow, project), mlflow.dump(str(mlruns)))
 
 
+@pytest.mark.soak
 def test_what_was_brought_goes_to_another_server_alike_and_comes_back_as_nothing_new(
     mlflow: Any, server: str, empty_server: str, project: Project, bring: Callable[..., Any]
 ) -> None:
@@ -106,6 +110,7 @@ def test_what_was_brought_goes_to_another_server_alike_and_comes_back_as_nothing
     target.close()
 
 
+@pytest.mark.soak
 def test_an_import_that_is_killed_goes_on_where_it_stopped(
     mlflow: Any, server: str, project: Project, bring: Callable[..., Any]
 ) -> None:
