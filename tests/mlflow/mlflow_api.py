@@ -101,3 +101,11 @@ class Speaker:
         reply = self.get("runs/get", run_id=run_id)
         assert reply.status == 200, reply
         return reply.json()["run"]
+
+
+def patch(api: Speaker, path: str, body: Any) -> Reply:
+    return api.send("PATCH", f"{PREFIX}/{path}", json.dumps(body).encode(), kind="application/json")
+
+
+def drop(api: Speaker, path: str, body: Any) -> Reply:
+    return api.send("DELETE", f"{PREFIX}/{path}", json.dumps(body).encode(), kind="application/json")

@@ -6,9 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from mlflow_api import ON_BOTH, PREFIX, Reply, Speaker
+from mlflow_api import ON_BOTH, Speaker, drop, patch
 
 from mlwright import registry
 from mlwright.artifacts.gc import collect
@@ -28,14 +26,6 @@ signature:
     "string", "name": "b", "required": false}]'
   outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1]}}]'
 """
-
-
-def patch(api: Speaker, path: str, body: Any) -> Reply:
-    return api.send("PATCH", f"{PREFIX}/{path}", json.dumps(body).encode(), kind="application/json")
-
-
-def drop(api: Speaker, path: str, body: Any) -> Reply:
-    return api.send("DELETE", f"{PREFIX}/{path}", json.dumps(body).encode(), kind="application/json")
 
 
 def logged(api: Speaker, *, files: dict[str, bytes] | None = None) -> tuple[str, str]:
@@ -474,65 +464,3 @@ def test_a_version_that_serves_or_is_guarded_is_not_deleted(api: Speaker, served
     assert drop(api, "registered-models/delete", {"name": "iris"}).error == "RESOURCE_CONFLICT"
     assert api.post("registered-models/rename", {"name": "iris", "new_name": "x"}).error == "RESOURCE_CONFLICT"
     assert drop(api, "model-versions/delete", {"name": "iris", "version": "2"}).status == 200
-
-
-@ON_BOTH
-def test_webhooks_are_made_listed_changed_and_removed(api: Speaker) -> None:
-    given = {
-        "name": "ci",
-        "url": "http://127.0.0.1:9/hook",
-        "events": [{"entity": "MODEL_VERSION", "action": "CREATED"}, {"entity": "MODEL_VERSION_TAG", "action": "SET"}],
-        "secret": "s3cret",
-    }
-    made = api.ok("webhooks", given)["webhook"]
-    assert (made["name"], made["status"], made["events"]) == ("ci", "ACTIVE", given["events"])
-    assert "s3cret" not in json.dumps(made)
-    path = f"webhooks/{made['webhook_id']}"
-    assert api.get(path).json()["webhook"] == made
-    assert [row["name"] for row in api.get("webhooks").json()["webhooks"]] == ["ci"]
-    changed = patch(api, path, {"status": "DISABLED", "description": "d"}).json()["webhook"]
-    assert (changed["status"], changed["description"], changed["name"]) == ("DISABLED", "d", "ci")
-    tried = api.ok(f"{path}/test", {})["result"]
-    assert tried["success"] is False
-    assert tried["error_message"]
-    assert drop(api, path, {}).json() == {}
-    assert api.get(path).error == "RESOURCE_DOES_NOT_EXIST"
-    for wrong in (
-        {**given, "name": "-bad"},
-        {**given, "url": "ftp://x.test"},
-        {**given, "events": []},
-        {**given, "events": [{"entity": "MODEL_VERSION", "action": "EXCEEDED"}]},
-    ):
-        assert api.post("webhooks", wrong).error == "INVALID_PARAMETER_VALUE", wrong
-    later = {**given, "events": [{"entity": "PROMPT", "action": "CREATED"}]}
-    assert api.post("webhooks", later).error == "NOT_IMPLEMENTED"
-
-
-PATHS = [
-    *(f"registered-models/{verb}" for verb in ("create", "rename", "set-tag", "alias", "get-latest-versions")),
-    *(f"model-versions/{verb}" for verb in ("create", "set-tag", "transition-stage")),
-    *("logged-models", "logged-models/search", "logged-models/m-1/params", "webhooks", "webhooks/x/test"),
-]
-FIELDS = st.sampled_from(
-    (
-        *("name", "new_name", "version", "alias", "source", "run_id", "model_id", "tags", "key", "value", "stage"),
-        *("params", "experiment_id", "experiment_ids", "filter", "order_by", "max_results", "page_token", "events"),
-        *("url", "status", "field_name", "datasets", "dataset_name", "archive_existing_versions", "stages"),
-    )
-)
-WORDS = st.sampled_from(
-    ["iris", "1", "models:/iris/1", "models:/iris@x", "runs:/x/y", "Production", "name", "metrics.a"]
-)
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | WORDS
-BODIES = st.dictionaries(
-    FIELDS,
-    st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=3)),
-    max_size=5,
-)
-
-
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(PATHS), st.sampled_from(["POST", "GET", "PATCH", "DELETE"]), BODIES)
-def test_no_request_about_models_breaks_the_server(api: Speaker, path: str, method: str, body: Any) -> None:
-    reply = api.send(method, f"{PREFIX}/{path}", json.dumps(body).encode(), kind="application/json")
-    assert reply.status < 500 or reply.error == "NOT_IMPLEMENTED", (path, body, reply)

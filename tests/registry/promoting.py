@@ -8,6 +8,7 @@ from pathlib import Path
 from mlwright import registry
 from mlwright.core.clock import ReplayClock
 from mlwright.core.settings import PROJECT_FILE
+from mlwright.ledger import Ledger
 from mlwright.ledger import registry as rows
 from mlwright.project import Project
 from mlwright.registry import Environment, MetricThreshold
@@ -24,7 +25,12 @@ def open_project(folder: Path, url: str, clock: ReplayClock | None = None) -> Pr
 
 
 def add_version(project: Project, auc: float | None = 0.8, model: str = "churn", actor: str = "user:ada") -> int:
-    with project.ledger.write(actor) as tx:
+    return write_version(project.ledger, model, actor, auc=auc)
+
+
+def write_version(ledger: Ledger, model: str, actor: str, *, auc: float | None = None) -> int:
+    """Write the next version of a model, without files; return its number."""
+    with ledger.write(actor) as tx:
         rows.claim_model(tx, model)
         number = rows.next_version(tx.connection, model)
         row = rows.VersionRow(

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from promoting import write_version
 
 from mlwright import errors, registry
 from mlwright.core.clock import ReplayClock
 from mlwright.ledger import outbox
-from mlwright.ledger import registry as rows
 from mlwright.ledger.store import Ledger
 from mlwright.project import Project
 
@@ -21,28 +21,7 @@ DAY = timedelta(days=1)
 
 
 def add_version(ledger: Ledger, model: str = "churn") -> int:
-    with ledger.write("user:test") as tx:
-        rows.claim_model(tx, model)
-        number = rows.next_version(tx.connection, model)
-        row = rows.VersionRow(
-            model=model,
-            version=number,
-            digest="sha256:" + "0" * 64,
-            flavour="sklearn",
-            codec="skops",
-            unsafe=False,
-            signature={"inputs": [], "outputs": []},
-            metrics={"auc": None},
-            profile_digest=None,
-            lineage={},
-            description="",
-            run_id=None,
-            idempotency_key=None,
-            actor=tx.actor,
-            created_at=tx.now,
-        )
-        rows.add_version(tx, row)
-        return number
+    return write_version(ledger, model, "user:test")
 
 
 @pytest.fixture
