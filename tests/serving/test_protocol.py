@@ -15,6 +15,7 @@ from messages import answer, request, tensors
 import mlwright
 from mlwright.registry import ModelVersion
 from mlwright.serving import Gateway, OipApp
+from mlwright.testing.executors import wait_until
 
 
 class Client:
@@ -325,6 +326,8 @@ def test_a_thread_limits_the_loops_of_models_once_for_each_loading(
         client("POST", "/v2/models/live/infer", request([1.0]))
     register(shift=0.1)
     send_to(stable=(2, 1.0))
+    # The new version is loaded by a thread while the old one answers.
+    wait_until(lambda: client("POST", "/v2/models/live/infer", request([1.0]))[1]["model_version"] == "2", "version 2")
     for _ in range(3):
         client("POST", "/v2/models/live/infer", request([1.0]))
     assert len(limited) == len(set(limited)) >= 2
