@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo peers test test-all check fix bench docs lock clean
+.PHONY: help setup demo peers frameworks test test-all check fix bench docs lock clean
 
 help: ## this list
 	@echo "make <target> [ARGS='...'] [PYTHON=/path/to/python]"
@@ -19,6 +19,9 @@ demo: setup ## the closed loop on real data: train, serve, drift, retrain, promo
 
 peers: setup ## the programs of others that some tests speak to (MLflow), in .venv-peers; without it those tests skip
 	@sh scripts/peers.sh
+
+frameworks: setup ## PyTorch, Lightning, Keras, pandas ... for the tests of tests/frameworks, in .venv-frameworks; without it they skip
+	@sh scripts/frameworks.sh
 
 test: setup ## the whole test suite, with coverage
 	@$(BIN)/python scripts/run_tests.py $(ARGS)
@@ -42,6 +45,6 @@ lock: setup ## pin the newest allowed releases of everything that is tested
 	@sh scripts/lock.sh
 
 clean: ## remove .venv, caches and whatever was built; never a project's .mlwright
-	@rm -rf .venv .venv-peers .setup.lock .setup.log .coverage .coverage.* htmlcov site dist build \
+	@rm -rf .venv .venv-peers .venv-frameworks .setup.lock .frameworks.lock .setup.log .coverage .coverage.* htmlcov site dist build \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find src tests bench examples scripts -name __pycache__ -prune -exec rm -rf {} +

@@ -17,5 +17,9 @@ compile pyproject.toml --extra dev --output-file requirements.lock
 echo "[lock] requirements-peers.lock"
 # The override that leaves pandas out is for mlwright alone.
 compile requirements-peers.in --no-config --output-file requirements-peers.lock
+echo "[lock] requirements-frameworks.lock"
+# Laid over .venv, so it agrees with the locks of .venv; torch is left out, because its builds differ in hash and in needs.
+echo "torch ; python_version < '0'" | compile requirements-frameworks.in --no-config --override - \
+    --constraint requirements.lock --constraint requirements-build.lock --output-file requirements-frameworks.lock
 echo "[lock] requirements-docs.lock"
 compile pyproject.toml --extra docs --constraint requirements.lock --output-file requirements-docs.lock

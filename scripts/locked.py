@@ -1,4 +1,7 @@
-"""The lock gate: requirements.lock pins, with hashes, all that pyproject.toml asks for. Needs no network."""
+"""The lock gate: requirements.lock pins, with hashes, all that pyproject.toml asks for. Needs no network.
+
+requirements-frameworks.lock is laid over it, so what both pin has to be of one version.
+"""
 
 from __future__ import annotations
 
@@ -44,15 +47,30 @@ def problems(pyproject: dict[str, Any], lock: str) -> list[str]:
         versions = pinned.get(canonicalize_name(requirement.name), [])
         if not any(requirement.specifier.contains(version, prereleases=True) for version in versions):
             found.append(f"{requirement} is not pinned (pinned: {', '.join(versions) or 'nothing'})")
+    return sorted({*found, *_without_hash(lock)})
+
+
+def disagreements(over: str, lock: str) -> list[str]:
+    """Return one sentence for each package that a lock laid over another one pins differently, or without a hash."""
+    below = pins(lock)
+    found = [
+        f"{name} is pinned to {', '.join(versions)} for frameworks, and to {', '.join(below[name])} below them"
+        for name, versions in pins(over).items()
+        if set(versions) != set(below.get(name, versions))
+    ]
+    return sorted({*found, *_without_hash(over)})
+
+
+def _without_hash(lock: str) -> list[str]:
     entries = re.split(r"\n(?=\S)", lock)
-    found += [f"{entry.split()[0]} has no hash" for entry in entries if "==" in entry and "--hash=" not in entry]
-    return sorted(set(found))
+    return [f"{entry.split()[0]} has no hash" for entry in entries if "==" in entry and "--hash=" not in entry]
 
 
 def main() -> int:
     """Compare the repository's own files; return 1 when the lock is out of date."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    found = problems(pyproject, (ROOT / "requirements.lock").read_text())
+    lock = (ROOT / "requirements.lock").read_text()
+    found = problems(pyproject, lock) + disagreements((ROOT / "requirements-frameworks.lock").read_text(), lock)
     for sentence in found:
         print(f"  {sentence}")
     if found:

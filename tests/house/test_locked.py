@@ -34,3 +34,9 @@ def test_a_pin_outside_the_declared_range_is_found() -> None:
 
 def test_a_pin_without_a_hash_is_found() -> None:
     assert locked.problems(PYPROJECT, LOCK + "delta==9\n") == ["delta==9 has no hash"]
+
+
+def test_a_lock_that_is_laid_over_another_must_agree_with_it() -> None:
+    assert locked.disagreements("alpha==2.1 \\\n    --hash=sha256:a\nonly==1 \\\n    --hash=sha256:b\n", LOCK) == []
+    found = locked.disagreements("alpha==2.2 \\\n    --hash=sha256:a\nonly==1\n", LOCK)
+    assert [sentence.split()[0] for sentence in found] == ["alpha", "only==1"]
