@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from mlwright.api.endpoint import DEFAULT_LIMIT, Act, Endpoint, Input, Limit, Page, Whole, acting
+from mlwright.api.endpoint import DEFAULT_LIMIT, Act, Endpoint, Input, Limit, Page, Selector, Whole, acting
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -93,7 +93,7 @@ class SayOfVersion(Act, frozen=True, kw_only=True):
     """
 
     model: str
-    version: str
+    version: Selector
     environment: str
     comment: str = ""
     role: str = ""
@@ -109,7 +109,7 @@ class WithdrawRequest(Act, frozen=True, kw_only=True):
     """
 
     model: str
-    version: str
+    version: Selector
     environment: str
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from mlwright.api.endpoint import Act, Endpoint, Input, acting
+from mlwright.api.endpoint import Act, Endpoint, Input, Selector, acting
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -91,7 +91,7 @@ class ShowCard(Input, frozen=True, kw_only=True):
     """
 
     model: str
-    version: str
+    version: Selector
     form: Literal["markdown", "html"] = "markdown"
 
 
@@ -105,7 +105,7 @@ class EditCard(Act, frozen=True, kw_only=True):
     """
 
     model: str
-    version: str
+    version: Selector
     text: str
 
 
@@ -118,7 +118,7 @@ class ShowLineage(Input, frozen=True, kw_only=True):
     """
 
     model: str
-    version: str
+    version: Selector
 
 
 def show_card(project: Project, given: ShowCard) -> CardText:

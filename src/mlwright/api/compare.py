@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -103,7 +103,7 @@ class CompareRuns(Input, frozen=True, kw_only=True):
         everything: Whether to list what is the same, too.
     """
 
-    runs: list[str]
+    runs: Annotated[list[str], msgspec.Meta(extra_json_schema={"minItems": 2, "maxItems": MOST_RUNS})]
     everything: bool = False
 
 

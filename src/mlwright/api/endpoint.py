@@ -26,6 +26,15 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)]
 #: A count or a place that a database can hold.
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+# What is only documented here is checked by the function, whose error says more than a pattern does.
+#: Which version of a model: a number, an alias, or `latest`.
+Selector = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})]
+#: A name that points at a version.
+AliasName = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^(?!latest$)[A-Za-z][A-Za-z0-9._-]{0,63}$"})]
+#: The name of a tag.
+TagName = Annotated[
+    str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": 250, "pattern": "^[^\\u0000-\\u001f\\u007f]*$"})
+]
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,7 +118,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
                     f"'{self.name}' takes no field '{name}'.", fix=did_you_mean(name, list(known)), endpoint=self.name
                 )
         try:
-            given = msgspec.convert(dict(fields), self.input, strict=strict)
+            given = _convert(dict(fields), self.input, strict=strict)
         except msgspec.ValidationError as error:
             raise InvalidInput(f"the input of '{self.name}' is wrong.", why=str(error), endpoint=self.name) from error
         for name in known:
@@ -122,9 +131,61 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return given
 
 
+def bare(info: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    """Return a type without what is only documented of it."""
+    while isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
+    return info
+
+
 def acting(project: Project, act: Act) -> str:
     """Return who acts: the one named in the input, else the project's own actor."""
     return act.actor or project.actor
+
+
+def _convert(fields: dict[str, Any], input: type[Input], *, strict: bool) -> Any:
+    info = msgspec.inspect.type_info(input)
+    assert isinstance(info, msgspec.inspect.StructType)
+    if not strict:
+        # Read leniently, a moment could also be a number of seconds, without a time zone.
+        for field in info.fields:
+            text = fields.get(field.name)
+            if text is not None and text != "null" and _has_moment(field.type):
+                fields[field.name] = msgspec.convert({"at": text}, _Moment).at
+        return msgspec.convert(fields, input, strict=False)
+    try:
+        return msgspec.convert(fields, input)
+    except msgspec.ValidationError:
+        # JSON knows one kind of number: 3.0 is a whole one, too (JSON Schema 2020-12, validation, 6.1.1).
+        return msgspec.convert(_with_wholes(fields, info), input)
+
+
+class _Moment(msgspec.Struct):
+    at: Instant
+
+
+def _has_moment(info: msgspec.inspect.Type) -> bool:
+    info = bare(info)
+    kinds = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
+    return any(isinstance(bare(kind), msgspec.inspect.DateTimeType) for kind in kinds)
+
+
+def _with_wholes(value: Any, info: msgspec.inspect.Type) -> Any:
+    """Return a value whose numbers without a fraction are ints where ints are expected."""
+    info = bare(info)
+    if isinstance(info, msgspec.inspect.IntType) and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(info, msgspec.inspect.UnionType):
+        for kind in info.types:
+            value = _with_wholes(value, kind)
+    elif isinstance(info, msgspec.inspect.StructType) and isinstance(value, dict):
+        types = {field.encode_name: field.type for field in info.fields}
+        return {name: _with_wholes(item, types[name]) if name in types else item for name, item in value.items()}
+    elif isinstance(info, msgspec.inspect.ListType) and isinstance(value, list):
+        return [_with_wholes(item, info.item_type) for item in value]
+    elif isinstance(info, msgspec.inspect.DictType) and isinstance(value, dict):
+        return {name: _with_wholes(item, info.value_type) for name, item in value.items()}
+    return value
 
 
 def _can_be_kept(value: Any) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
 
 from mlwright.api.endpoint import DEFAULT_LIMIT, Endpoint, Input, Instant, Limit, Page, Whole
 from mlwright.core.events import Event
@@ -31,7 +33,7 @@ class ListEvents(Input, frozen=True, kw_only=True):
     since: Instant | None = None
     until: Instant | None = None
     after: Whole = 0
-    cursor: str | None = None
+    cursor: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[0-9]{1,18}$"})] | None = None
     limit: Limit = DEFAULT_LIMIT
     newest_first: bool = False
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from mlwright.api.endpoint import Act, Endpoint, Input, Page, acting
+from mlwright.api.endpoint import Act, Endpoint, Input, Page, TagName, acting
 from mlwright.api.finding import not_found
 from mlwright.errors import Conflict, InvalidInput
 
@@ -112,7 +112,7 @@ class NewExperiment(Act, frozen=True, kw_only=True):
 
     name: Path
     note: str = ""
-    tags: dict[str, str] = {}
+    tags: dict[TagName, str] = {}
 
 
 class MoveExperiments(Act, frozen=True, kw_only=True):
@@ -153,8 +153,8 @@ class SetExperiment(Act, frozen=True, kw_only=True):
 
     name: Path
     note: str | None = None
-    tags: dict[str, str] = {}
-    untag: list[str] = []
+    tags: dict[TagName, str] = {}
+    untag: list[TagName] = []
     run_note: str | None = None
     keep_deleted_days: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)] | None = None
 

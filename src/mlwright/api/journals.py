@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -59,10 +59,10 @@ class JournalHead(msgspec.Struct, frozen=True, kw_only=True):
     run_id: _Id
     at: Annotated[datetime, msgspec.Meta(tz=True)]
     run: ScriptRun
-    kind: str = "open"
+    kind: Literal["open"] = "open"
     owner: str = ""
     step: Annotated[str, msgspec.Meta(max_length=0)] = ""
-    attempt: int = 1
+    attempt: Literal[1] = 1
 
 
 class LostRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +80,7 @@ class LostRun(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: Annotated[float, msgspec.Meta(ge=0, le=1e12)]
     status: Annotated[str, msgspec.Meta(pattern="^(failed|cancelled)$")] = "failed"
     error: dict[str, Any] | None = None
-    kind: str = "close"
+    kind: Literal["close"] = "close"
 
 
 class AppendJournal(Input, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlwright.api.endpoint import Act, Endpoint, Input, Instant, Limit, Page, Whole, acting
+from mlwright.api.endpoint import Act, Endpoint, Input, Instant, Limit, Page, Selector, Whole, acting
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -139,7 +139,7 @@ class SetTag(Act, frozen=True, kw_only=True):
     model: str
     key: str
     value: str
-    version: str | None = None
+    version: Selector | None = None
 
 
 class DeleteTag(Act, frozen=True, kw_only=True):
@@ -153,7 +153,7 @@ class DeleteTag(Act, frozen=True, kw_only=True):
 
     model: str
     key: str
-    version: str | None = None
+    version: Selector | None = None
 
 
 class Describe(Act, frozen=True, kw_only=True):
@@ -167,7 +167,7 @@ class Describe(Act, frozen=True, kw_only=True):
 
     model: str
     text: str
-    version: str | None = None
+    version: Selector | None = None
 
 
 def list_changes(project: Project, given: ListChanges) -> Page[Change]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlwright.api.endpoint import Act, Endpoint, Input, Instant, Page, Whole, acting
+from mlwright.api.endpoint import Act, AliasName, Endpoint, Input, Instant, Page, Selector, Whole, acting
 from mlwright.api.finding import not_found
 from mlwright.api.gates import GateResult, gate_result
 
@@ -125,7 +125,7 @@ class ShowVersion(Input, frozen=True, kw_only=True):
     """
 
     model: str
-    version: str
+    version: Selector
 
 
 class ListAliases(Input, frozen=True, kw_only=True):
@@ -152,7 +152,7 @@ class SetAlias(Act, frozen=True, kw_only=True):
     """
 
     model: str
-    alias: str
+    alias: AliasName
     version: Whole
 
 

@@ -14,6 +14,21 @@ from mlwright.api.endpoint import PREFIX, Endpoint
 from mlwright.api.wire import Fault
 
 _REF = "#/components/schemas/{name}"
+#: Databases keep no NUL, so no text that is sent may hold one.
+_NO_NUL = "^[^\\u0000]*$"
+_ANY_JSON = {
+    "description": "Any JSON whose texts hold no character NUL.",
+    "anyOf": [
+        {"type": ["null", "boolean", "number"]},
+        {"type": "string", "pattern": _NO_NUL},
+        {"type": "array", "items": {"$ref": "#/components/schemas/Json"}},
+        {
+            "type": "object",
+            "propertyNames": {"pattern": _NO_NUL},
+            "additionalProperties": {"$ref": "#/components/schemas/Json"},
+        },
+    ],
+}
 
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
@@ -28,7 +43,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     used: set[str] = set()
     for endpoint, output in zip(endpoints, outputs, strict=True):
-        schema = components[endpoint.input.__name__]
+        schema = _sent(components[endpoint.input.__name__])
         paths.setdefault(f"{PREFIX}{endpoint.path}", {})[endpoint.method.lower()] = {
             "operationId": endpoint.name,
             "summary": endpoint.summary,
@@ -42,11 +57,15 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             },
         }
         used.add(endpoint.input.__name__)
+    paths.setdefault(f"{PREFIX}/blobs/{{digest}}", {})["put"] = _upload(refs[0])
+    for name in _named_in([path for methods in paths.values() for path in methods.values()], components):
+        components[name] = _sent(components[name])
+    schemas = {name: value for name, value in components.items() if name not in used}
     return {
         "openapi": "3.1.0",
         "info": {"title": "mlwright", "version": __version__, "license": {"name": "Apache-2.0"}},
         "paths": paths,
-        "components": {"schemas": {name: value for name, value in components.items() if name not in used}},
+        "components": {"schemas": {**schemas, "Json": _ANY_JSON}},
     }
 
 
@@ -83,6 +102,62 @@ def _request(endpoint: Endpoint, schema: dict[str, Any]) -> dict[str, Any]:
         "additionalProperties": False,
     }
     return {"parameters": parameters, "requestBody": {"required": True, "content": _json(body)}}
+
+
+def _upload(fault: Any) -> dict[str, Any]:
+    """Describe the one path that takes bytes instead of fields; `mlwright.server.blobs` answers it."""
+    digest = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
+    return {
+        "operationId": "blobs.put",
+        "summary": "Keep an artifact under its digest.",
+        "tags": ["blobs"],
+        "x-scope": "write",
+        "parameters": [{"name": "digest", "in": "path", "required": True, "schema": digest}],
+        "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {}}}},
+        "responses": {
+            "204": {"description": "It is kept."},
+            "default": {"description": "What failed, why, and how to mend it.", "content": _json(fault)},
+        },
+    }
+
+
+def _sent(schema: Any) -> Any:
+    """Return the schema of something that is sent, with what holds for every text: no character NUL."""
+    if not isinstance(schema, dict):
+        return schema
+    if not schema:
+        return {"$ref": _REF.format(name="Json")}
+    found = {**schema}
+    if found.get("type") == "string" and not found.keys() & {"pattern", "format", "enum", "const", "contentEncoding"}:
+        found["pattern"] = _NO_NUL
+    for key in ("properties", "$defs"):
+        if key in found:
+            found[key] = {name: _sent(inner) for name, inner in found[key].items()}
+    for key in ("items", "additionalProperties"):
+        if key in found:
+            found[key] = _sent(found[key])
+    if isinstance(found.get("additionalProperties"), dict):
+        found["propertyNames"] = _sent(found.get("propertyNames", {"type": "string"}))
+    if "anyOf" in found:
+        found["anyOf"] = [_sent(inner) for inner in found["anyOf"]]
+    return found
+
+
+def _named_in(operations: Sequence[dict[str, Any]], components: dict[str, Any]) -> list[str]:
+    """Name the components that requests are made of."""
+    left = [operation.get(part) for operation in operations for part in ("parameters", "requestBody")]
+    names: list[str] = []
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left += value
+        elif isinstance(value, dict):
+            name = str(value.get("$ref", "")).rpartition("/")[2]
+            if name in components and name not in names:
+                names.append(name)
+                left.append(components[name])
+            left += value.values()
+    return names
 
 
 def _json(schema: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mlwright.api.approvals import Approval
-from mlwright.api.endpoint import Act, Endpoint, Input, Page
+from mlwright.api.endpoint import Act, AliasName, Endpoint, Input, Page, Selector
 from mlwright.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         approval_days: Days after which an approval that wasn't used counts no more; 0 for never.
     """
 
-    name: str
+    name: AliasName
     version: int | None = None
     gates: list[dict[str, Any]] = []
     approvals: dict[str, int] = {}
@@ -138,7 +138,7 @@ class Plan(Input, frozen=True, kw_only=True):
     """
 
     model: str
-    version: str
+    version: Selector
     environment: str
 
 
@@ -153,7 +153,7 @@ class Promote(Act, frozen=True, kw_only=True):
     """
 
     model: str
-    version: str
+    version: Selector
     environment: str
     ask_again: bool = False
 

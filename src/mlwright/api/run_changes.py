@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from mlwright.api.endpoint import Act, Endpoint, acting
+from mlwright.api.endpoint import Act, Endpoint, TagName, acting
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -28,8 +28,8 @@ class AmendRun(Act, frozen=True, kw_only=True):
     run: str
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=250)] | None = None
     note: str | None = None
-    tags: dict[str, str] = {}
-    untag: list[str] = []
+    tags: dict[TagName, str] = {}
+    untag: list[TagName] = []
 
 
 class AmendedRun(msgspec.Struct, frozen=True, kw_only=True):

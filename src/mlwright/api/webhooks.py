@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -109,6 +109,12 @@ class ShowWebhook(Input, frozen=True, kw_only=True):
     webhook: str
 
 
+# Only documented: the errors of `registry.webhooks` say more.
+_Name = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z0-9][A-Za-z0-9._ -]{0,127}$"})]
+_Pattern = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[a-z*?][a-z0-9_.*?-]{0,99}$"})]
+_Patterns = Annotated[list[_Pattern], msgspec.Meta(extra_json_schema={"minItems": 1})]
+
+
 class NewWebhook(Act, frozen=True, kw_only=True):
     """The webhook to make.
 
@@ -121,9 +127,9 @@ class NewWebhook(Act, frozen=True, kw_only=True):
         active: Whether it gets anything yet.
     """
 
-    webhook: str
+    webhook: _Name
     url: str
-    events: list[str] = msgspec.field(default_factory=lambda: ["*"])
+    events: _Patterns = msgspec.field(default_factory=lambda: ["*"])
     description: str = ""
     secret: str = ""
     active: bool = True
@@ -143,7 +149,7 @@ class ChangeWebhook(Act, frozen=True, kw_only=True):
 
     webhook: str
     url: str | None = None
-    events: list[str] | None = None
+    events: _Patterns | None = None
     description: str | None = None
     active: bool | None = None
     secret: str | None = None

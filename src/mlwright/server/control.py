@@ -16,10 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from mlwright.api import openapi, wire
 from mlwright.api.client import LocalClient
-from mlwright.api.endpoint import PREFIX, Endpoint
+from mlwright.api.endpoint import PREFIX, Endpoint, bare
 from mlwright.api.table import ENDPOINTS
 from mlwright.errors import InvalidInput, InvalidUsage, MlwrightError, NotFound, PermissionDenied
 from mlwright.server import blobs
@@ -32,6 +33,8 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+Answer = Callable[[Request], Awaitable[Response]]
+
 _log = logging.getLogger("mlwright.server")
 
 
@@ -41,12 +44,12 @@ def control_plane(client: LocalClient) -> Starlette:
     Args:
         client: Calls the endpoints.
     """
-    routes = [
-        Route(f"{PREFIX}{endpoint.path}", _answering(client, endpoint), methods=[endpoint.method])
-        for endpoint in _longest_first(ENDPOINTS)
-    ]
+    answers: dict[str, dict[str, Answer]] = {}
+    for endpoint in _longest_first(ENDPOINTS):
+        answers.setdefault(endpoint.path, {})[endpoint.method] = _answering(client, endpoint)
+    answers["/blobs/{digest}"] = {"PUT": blobs.taking(client.project.store)}
+    routes = [Route(f"{PREFIX}{path}", _Methods(by_method)) for path, by_method in answers.items()]
     routes += [
-        Route(f"{PREFIX}/blobs/{{digest}}", blobs.taking(client.project.store), methods=["PUT"]),
         Route(f"{PREFIX}/openapi.json", _constant(_document, "application/json")),
         Route("/api/docs", _constant(_documentation, "text/html; charset=utf-8")),
         Route("/healthz", _constant(b"ok\n", "text/plain; charset=utf-8")),
@@ -69,7 +72,24 @@ def failure(error: MlwrightError) -> Response:
     return _respond(wire.fault_of(error), status=error.http_status, headers=headers)
 
 
-def _answering(client: LocalClient, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+class _Methods:
+    """All methods of one path: a path written out is never taken for a name, and `Allow` is true."""
+
+    def __init__(self, answers: dict[str, Answer]) -> None:
+        self._answers = {**answers, "HEAD": answers["GET"]} if "GET" in answers else answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        answer = self._answers.get(request.method)
+        if answer is None:
+            allowed = {"Allow": ", ".join(sorted(self._answers))}
+            response = await _on_http_error(request, HTTPException(405, headers=allowed))
+        else:
+            response = await answer(request)
+        await response(scope, receive, send)
+
+
+def _answering(client: LocalClient, endpoint: Endpoint) -> Answer:
     async def answer(request: Request) -> Response:
         try:
             given = endpoint.bind(await _fields(endpoint, request), strict=endpoint.method != "GET")
@@ -97,7 +117,7 @@ def _query_fields(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     lists = {
         field.name
         for field in msgspec.structs.fields(endpoint.input)
-        if isinstance(msgspec.inspect.type_info(field.type), msgspec.inspect.ListType)
+        if isinstance(bare(msgspec.inspect.type_info(field.type)), msgspec.inspect.ListType)
     }
     query = request.query_params
     return {name: query.getlist(name) if name in lists else query[name] for name in query}
@@ -146,7 +166,7 @@ def _documentation() -> bytes:
     return openapi.page(ENDPOINTS).encode()
 
 
-def _constant(body: bytes | Callable[[], bytes], kind: str) -> Callable[[Request], Awaitable[Response]]:
+def _constant(body: bytes | Callable[[], bytes], kind: str) -> Answer:
     headers = {"content-security-policy": PAGE_POLICY, "referrer-policy": "no-referrer"}
 
     async def answer(_request: Request) -> Response:
@@ -155,7 +175,7 @@ def _constant(body: bytes | Callable[[], bytes], kind: str) -> Callable[[Request
     return answer
 
 
-def _ready(client: LocalClient) -> Callable[[Request], Awaitable[Response]]:
+def _ready(client: LocalClient) -> Answer:
     async def answer(_request: Request) -> Response:
         try:
             await run_in_threadpool(client.call, "health.show")
