@@ -6,6 +6,7 @@ The public names are loaded when first used, so `import mlwright` stays cheap in
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -58,7 +59,7 @@ __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - all are strings
 def __getattr__(name: str) -> Any:
     module = _PUBLIC.get(name)
     if module is None:
-        raise AttributeError(f"module 'mlwright' has no attribute '{name}'")
+        raise AttributeError(f"module 'mlwright' has no attribute '{name}'", name=name, obj=sys.modules[__name__])
     loaded = importlib.import_module(module)
     # A name like `errors` is the module itself.
     value = loaded if module == f"mlwright.{name}" else getattr(loaded, name)

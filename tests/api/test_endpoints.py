@@ -122,7 +122,7 @@ def test_a_run_is_found_by_the_end_of_its_id(local: LocalClient, text: str) -> N
     detail = local.call("runs.show", run=text)
     assert detail.run.id == RUN_ID
     assert detail.params == {"lr": 0.1, "note": NASTY}
-    assert detail.metrics == {"loss": 0.4, "broken": None}
+    assert detail.metrics == {"loss": 0.4, "broken": "nan"}
     assert [step.step for step in detail.steps] == ["fit"]
     assert [(made.step, made.name) for made in (*detail.outputs, *detail.artifacts)] == [
         ("fit", "result"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,12 @@ import msgspec
 
 from mlwright.api.endpoint import DEFAULT_LIMIT, Endpoint, Input, Limit, Page
 from mlwright.api.finding import not_found
+from mlwright.api.search import Value, sendable
 
 if TYPE_CHECKING:
     from mlwright.project import Project
+
+MOST_NESTED = 100
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,15 +93,39 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
 
 
+class UsedDataset(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset as a run used it.
+
+    Attributes:
+        name: What people call it.
+        digest: Digest of its content.
+        context: What for: training, validation, test, ...
+        source: Where it is from.
+    """
+
+    name: str
+    digest: str
+    context: str
+    source: str
+
+
 class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     """A run with everything that belongs to it.
 
     Attributes:
         run: The run.
+        note: What people wrote about it.
+        parent_id: The run that it is part of.
+        nested: Runs that are part of it, newest first; the first hundred.
+        forked_from: The run that it began with a copy of.
+        forked_step: Up to which step it was copied.
+        deleted_at: Since when it is in the bin.
+        source: Where its code is from: entry point, arguments, commit; empty when that wasn't captured.
+        datasets: What it used.
         arguments: The pipeline's parameters as bound.
         error: What it failed with.
         params: As logged.
-        metrics: The newest value of each; None for what isn't a number.
+        metrics: The newest value of each; a word for what JSON has no number for.
         tags: As set.
         steps: Every attempt, in the order in which they began.
         outputs: What its steps gave.
@@ -108,10 +134,18 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     run: Run
+    note: str
+    parent_id: str | None
+    nested: list[Run]
+    forked_from: str | None
+    forked_step: int | None
+    deleted_at: datetime | None
+    source: dict[str, Any]
+    datasets: list[UsedDataset]
     arguments: dict[str, Any]
     error: dict[str, Any] | None
     params: dict[str, Any]
-    metrics: dict[str, float | None]
+    metrics: dict[str, Value]
     tags: dict[str, str]
     steps: list[StepRun]
     outputs: list[Output]
@@ -124,12 +158,12 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         step: Place on the metric's axis.
-        value: The value; None for what isn't a finite number.
+        value: The value; a word for what JSON has no number for.
         at: When it was logged.
     """
 
     step: int
-    value: float | None
+    value: Value
     at: datetime
 
 
@@ -186,17 +220,26 @@ def list_runs(project: Project, given: ListRuns) -> Page[Run]:
 
 def show_run(project: Project, given: ShowRun) -> RunDetail:
     """Return one run with everything that belongs to it."""
-    from mlwright.ledger import curves, registry, runs, steps, tracked
+    from mlwright.ledger import curves, datasets, registry, runs, steps, tracked
 
     with project.ledger.read() as connection:
         row = runs.find_run(connection, given.run)
         versions = registry.list_versions(connection, run_id=row.id)
+        nested = runs.list_runs(connection, runs.RunFilter(parent_id=row.id), limit=MOST_NESTED)
         return RunDetail(
             run=_run(row),
+            note=row.note,
+            parent_id=row.parent_id,
+            nested=[_run(part) for part in nested],
+            forked_from=row.forked_from,
+            forked_step=row.forked_step,
+            deleted_at=row.deleted_at,
+            source=row.source or {},
+            datasets=[_dataset(used) for used in datasets.datasets_of_many(connection, [row.id])[row.id]],
             arguments=row.arguments,
             error=row.error,
             params=tracked.params_of(connection, row.id),
-            metrics={key: _finite(value) for key, value in curves.last_metrics(connection, row.id).items()},
+            metrics={key: sendable(value) for key, value in curves.last_metrics(connection, row.id).items()},
             tags=tracked.tags_of(connection, row.id),
             steps=[
                 msgspec.convert(step, StepRun, from_attributes=True) for step in steps.step_runs_of(connection, row.id)
@@ -218,7 +261,7 @@ def list_points(project: Project, given: ListPoints) -> Page[Point]:
         found = curves.history(connection, run_id, given.metric)
         if not found:
             raise not_found("metric", given.metric, list(curves.last_metrics(connection, run_id)))
-    return Page(items=[Point(step=point.step, value=_finite(point.value), at=point.at) for point in found])
+    return Page(items=[Point(step=point.step, value=sendable(point.value), at=point.at) for point in found])
 
 
 def _run(row: Any) -> Run:
@@ -229,8 +272,9 @@ def _output(step: str, made: Any) -> Output:
     return Output(step=step, name=made.name, digest=made.digest, codec=made.codec, size_bytes=made.size_bytes)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _dataset(used: Any) -> UsedDataset:
+    kept = used.dataset
+    return UsedDataset(name=kept.name, digest=kept.digest, context=used.context, source=kept.source)
 
 
 ENDPOINTS = (

@@ -16,6 +16,8 @@ from mlwright.core.ids import short
 #: Version of the shape of everything printed with `--json`.
 JSON_VERSION = 1
 _GAP = "  "
+_LONG = 80
+_MOST_WHOLE = 1e15
 #: Control characters in data (C0, DEL, C1) would be commands to the terminal.
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "�") | {9: " ", 10: " ", 13: " "}
 
@@ -118,8 +120,30 @@ def span(seconds: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a number in at most five digits."""
-    return "-" if value is None else f"{value:.5g}"
+    """Return a number in at most five digits, a whole one in all of them.
+
+    Example:
+        >>> number(2 / 3), number(336776.0), number(None)
+        ('0.66667', '336776', '-')
+    """
+    if value is None:
+        return "-"
+    return str(int(value)) if abs(value) < _MOST_WHOLE and value == int(value) else f"{value:.5g}"
+
+
+def brief(value: Any) -> str:
+    """Return a value on one line that fits beside others: `-` for none, JSON for what has parts, long ones cut.
+
+    Example:
+        >>> brief({"layers": [64, 64]}), brief(None), brief("x" * 5000)[-21:]
+        ('{"layers":[64,64]}', '-', 'x… (5,000 characters)')
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return number(value)
+    text = value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
+    return text if len(text) <= _LONG else f"{text[:_LONG]}… ({len(text):,} characters)"
 
 
 def facts(values: dict[str, Any]) -> str:

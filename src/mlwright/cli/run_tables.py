@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import Parameter
 
-from mlwright.cli.output import clean, is_coloured, moment, number, print_heading, print_line, print_table, say, span
+from mlwright.cli.output import brief, clean, is_coloured, moment, print_heading, print_line, print_table, say, span
 from mlwright.core.ids import short
+from mlwright.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mlwright.api.compare import Comparison, Row
@@ -47,10 +48,22 @@ def narrowed(where: str, shown: Shown) -> str:
     return where if not parts[1:] and where.strip() else " AND ".join(parts)
 
 
+def sorted_by(orders: list[str]) -> list[str]:
+    """Return the params, metrics and tags that runs are sorted by, as columns; none when an order can't be read."""
+    from mlwright.core.filters import name_of, parse_orders
+    from mlwright.core.filters.fields import RUNS
+
+    try:
+        fields = [order.field for order in parse_orders(orders, RUNS)]
+    except InvalidInput:
+        return []
+    return [name_of(field) for field in fields if field.entity in ("metric", "param", "tag")]
+
+
 def cell(name: str, run: FoundRun) -> str:
     """Return the text of a field of a run, `-` when it has none."""
     value = value_of(name, run)
-    return "-" if value is None else number(value) if isinstance(value, float) else str(value)
+    return brief(value)
 
 
 def value_of(name: str, run: FoundRun) -> Any:
@@ -106,11 +119,7 @@ def _table(title: str, heads: list[str], rows: list[list[str]]) -> None:
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return number(value)
-    text = str(value)
+    text = brief(value)
     return text[:19] if text.startswith("sha256:") else text
 
 

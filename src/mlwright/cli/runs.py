@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
 from mlwright.cli.context import NONE, Options, connected
-from mlwright.cli.output import (
-    Column,
-    clean,
-    facts,
-    moment,
-    number,
-    print_fields,
-    print_heading,
-    print_items,
-    print_json,
-    print_line,
-    print_table,
-    say,
-    span,
-)
+from mlwright.cli.output import Column, clean, moment, print_items, print_json, print_line, say, span
 from mlwright.cli.run_changes import add_to
-from mlwright.cli.run_tables import EVERYTHING, Shown, cell, narrowed, print_comparison
+from mlwright.cli.run_detail import print_detail
+from mlwright.cli.run_tables import EVERYTHING, Shown, cell, narrowed, print_comparison, sorted_by
 from mlwright.core.ids import short
-
-if TYPE_CHECKING:
-    from mlwright.api.runs import Run, RunDetail
 
 app = App(name="runs", help="Runs: what was run and how it went. Alone: `runs ls`.")
 add_to(app)
@@ -61,10 +44,12 @@ def ls(
     Args:
         where: Such as "metrics.auc > 0.9 and not status = 'failed'".
         sort: Such as "metrics.auc desc"; several are taken in turn.
-        columns: What to show of each run, such as params.lr or "min(metrics.loss)"; may be joined by commas.
+        columns: What to show of each run, such as params.lr or "min(metrics.loss)"; may be joined by commas. What
+            runs are sorted by is shown when no columns are named.
         limit: How many at most.
     """
     named = [name.strip() for given in columns or () for name in given.split(",") if name.strip()]
+    named = named or sorted_by(sort or [])
     with connected(options) as client:
         page = client.call(
             "runs.search",
@@ -104,14 +89,14 @@ def show(run: str, /, *, options: Options = NONE) -> None:
     """Show a run with its steps, what it logged and what it made.
 
     Args:
-        run: Id, the end of it, or @latest.
+        run: Id, the end of it, a name that no other run has, or @latest.
     """
     with connected(options) as client:
         detail = client.call("runs.show", run=run)
     if options.json:
         print_json(item=detail)
     else:
-        _print_detail(detail)
+        print_detail(detail)
 
 
 @app.command
@@ -119,7 +104,7 @@ def watch(run: str = "@latest", /, *, options: Options = NONE) -> int:
     """Follow a run until it is over; the exit code is 1 when it fails.
 
     Args:
-        run: Id, the end of it, or @latest.
+        run: Id, the end of it, a name that no other run has, or @latest.
     """
     with connected(options) as client:
         told: set[tuple[str, str]] = set()
@@ -139,51 +124,3 @@ def watch(run: str = "@latest", /, *, options: Options = NONE) -> int:
     else:
         print_line(f"run {short(run_id)} {detail.run.status}")
     return 0 if detail.run.status == "succeeded" else 1
-
-
-def _print_detail(detail: RunDetail) -> None:
-    _print_head(detail.run, detail)
-    if detail.steps:
-        print_heading("Steps")
-        rows = [
-            [step.step, step.status, str(step.attempt), span(step.duration_s), _memory(step.usage), step.reason]
-            for step in detail.steps
-        ]
-        print_table(rows, ["STEP", "STATUS", "TRY", "TOOK", "MEMORY", "WHY"])
-    for title, values in (("Parameters", detail.params), ("Tags", detail.tags)):
-        if values:
-            print_heading(title)
-            print_fields(values.items())
-    if detail.metrics:
-        print_heading("Metrics")
-        print_fields((name, number(value)) for name, value in detail.metrics.items())
-    made = [*detail.outputs, *detail.artifacts]
-    if made:
-        print_heading("Made")
-        rows = [[item.step, item.name, item.codec, str(item.size_bytes), item.digest[:19]] for item in made]
-        print_table(rows, ["STEP", "NAME", "CODEC", "BYTES", "DIGEST"])
-
-
-def _print_head(run: Run, detail: RunDetail) -> None:
-    print_fields(
-        [
-            ("run", run.id),
-            ("name", run.pipeline or run.name),
-            ("experiment", run.experiment),
-            ("status", run.status),
-            ("started", moment(run.started_at)),
-            ("took", span(run.duration_s)),
-            ("by", run.actor),
-            ("cause", facts(run.cause or {})),
-            ("arguments", facts(detail.arguments)),
-            ("versions", ", ".join(detail.versions)),
-        ]
-    )
-    if detail.error:
-        print_heading("Error")
-        print_fields([(name, detail.error.get(name)) for name in ("what", "why", "fix")])
-
-
-def _memory(usage: dict[str, Any] | None) -> str:
-    peak = (usage or {}).get("peak_memory_bytes")
-    return "-" if peak is None else f"{peak / 2**20:.0f} MiB"

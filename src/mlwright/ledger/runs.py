@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -271,33 +272,40 @@ def find_run(connection: sa.Connection, text: str) -> RunRow:
 
     Args:
         connection: Where to look.
-        text: A whole id, the beginning or end of one (at least 4 characters, fitting one run), or `@latest`.
+        text: A whole id, the beginning or end of one (at least 4 characters, fitting one run), the name that one run
+            alone has, or `@latest`.
 
     Raises:
         NotFound: No run fits.
         Conflict: Several runs fit.
     """
     query = _select().order_by(runs.c.id.desc()).limit(6)
+    found: Sequence[sa.Row[Any]] = ()
     if text == LATEST:
         found = connection.execute(query.where(runs.c.deleted_at.is_(None)).limit(1)).all()
     elif len(text) >= _SHORTEST:
         wanted = text.lower()
         starts, ends = runs.c.id.startswith(wanted, autoescape=True), runs.c.id.endswith(wanted, autoescape=True)
         found = connection.execute(query.where(sa.or_(starts, ends))).all()
-    else:
-        raise NotFound(f"'{text}' is too short for a run's id.", fix=f"give at least {_SHORTEST} characters of it")
     if not found:
-        raise NotFound(
-            "there is no run yet." if text == LATEST else f"run '{text}' does not exist.",
-            fix="mlwright run <file.py>" if text == LATEST else "mlwright runs",
-        )
+        found = connection.execute(query.where(runs.c.name == text, runs.c.deleted_at.is_(None))).all()
+    if not found:
+        raise _no_run(text)
     if len(found) > 1:
         raise Conflict(
             f"'{text}' fits several runs.",
             why="for example " + ", ".join(short(row.id) for row in found[:5]),
-            fix="give more characters of the id",
+            fix="give the id of one, or more characters of it",
         )
     return _row(found[0])
+
+
+def _no_run(text: str) -> NotFound:
+    if text == LATEST:
+        return NotFound("there is no run yet.", fix="mlwright run <file.py>")
+    if len(text) < _SHORTEST:
+        return NotFound(f"'{text}' is too short for a run's id.", fix=f"give at least {_SHORTEST} characters of it")
+    return NotFound(f"run '{text}' does not exist.", fix="mlwright runs")
 
 
 def list_runs(
