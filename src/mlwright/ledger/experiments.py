@@ -18,6 +18,7 @@ from mlwright.ledger.store import Transaction
 
 #: Largest number that an experiment can have.
 LAST_NUMBER = 2**31 - 1
+_BATCH = 500
 
 
 class ExperimentRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +145,16 @@ def list_experiments(
         deleted = experiments.c.deleted_at
         query = query.where(deleted.is_(None) if view == "active" else deleted.is_not(None))
     return rows_of(connection, query.limit(limit).offset(offset))
+
+
+def by_ids(connection: sa.Connection, ids: list[str]) -> list[ExperimentRow]:
+    """Return the experiments of some ids, in their order; unknown ids are left out."""
+    found = {
+        row.id: row
+        for start in range(0, len(ids), _BATCH)
+        for row in rows_of(connection, sa.select(experiments).where(experiments.c.id.in_(ids[start : start + _BATCH])))
+    }
+    return [found[id_] for id_ in ids if id_ in found]
 
 
 def rows_of(connection: sa.Connection, query: sa.Select[Any]) -> list[ExperimentRow]:

@@ -146,13 +146,6 @@ def find_many(connection: sa.Connection, model_ids: Sequence[str]) -> list[Logge
     ]
 
 
-def in_experiments(connection: sa.Connection, numbers: Sequence[int]) -> list[LoggedModelRow]:
-    """Return the logged models of experiments that weren't deleted, newest first."""
-    order = (logged_models.c.created_at.desc(), logged_models.c.id)
-    query = select().where(experiments.c.number.in_(numbers), logged_models.c.deleted_at.is_(None))
-    return [_row(row) for row in connection.execute(query.order_by(*order))]
-
-
 def set_status(tx: Transaction, model_id: str, status: Status, *, message: str = "") -> None:
     """Say whether a model's files are there."""
     hold(tx, model_id)

@@ -208,6 +208,16 @@ def registered(
     return _registered(connection, query)
 
 
+def registered_by_keys(connection: sa.Connection, keys: Sequence[tuple[str, int]]) -> list[Registered]:
+    """Return the versions of some names and numbers, in their order; unknown ones are left out."""
+    found: dict[tuple[str, int], Registered] = {}
+    pair = sa.tuple_(model_versions.c.model, model_versions.c.version)
+    for start in range(0, len(keys), _BATCH):
+        some = sa.select(model_versions).where(pair.in_(keys[start : start + _BATCH]))
+        found |= {(each.row.model, each.row.version): each for each in _registered(connection, some)}
+    return [found[key] for key in keys if key in found]
+
+
 def registered_models(connection: sa.Connection, names: Sequence[str] | None = None) -> list[RegisteredModel]:
     """Return models (or those of some names) with all that is said about them, by name."""
     query = sa.select(models).order_by(models.c.name)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from mlwright.core.filters import LOGGED_MODELS, Field
+from mlwright.core.filters import LOGGED_MODELS, Order, parse, parse_orders
 from mlwright.errors import InvalidInput
 from mlwright.ledger import experiments
 from mlwright.ledger import logged_models as rows
-from mlwright.ledger.logged_models import LoggedModelRow, ModelMetric
-from mlwright.server.mlflow import sifting, tokens
+from mlwright.ledger import search as ledger_search
+from mlwright.ledger.logged_models import ModelMetric
 from mlwright.server.mlflow.checks import experiment_number
 from mlwright.server.mlflow.errors import invalid, missing
 from mlwright.server.mlflow.logged_models import ModelOut, model_out
@@ -58,15 +58,8 @@ class ModelPage(Answer, frozen=True, kw_only=True):
     next_page_token: str = ""
 
 
-class _Row(msgspec.Struct, frozen=True):
-    """A model with its metrics, newest first."""
-
-    row: LoggedModelRow
-    metrics: list[ModelMetric]
-
-
 def search(project: Project, given: SearchModels) -> ModelPage:
-    """Find models of some experiments."""
+    """Find models of some experiments, the newest first unless another order is asked for."""
     if given.experiment_ids is None:
         raise missing("experiment_ids")
     if any(not wanted.dataset_name for wanted in given.datasets):
@@ -74,63 +67,32 @@ def search(project: Project, given: SearchModels) -> ModelPage:
     size = given.max_results or SearchModels().max_results
     if not 1 <= size <= _MOST_RESULTS:
         raise invalid("max_results", size, f"it must be between 1 and {_MOST_RESULTS}.")
-    asked = [given.experiment_ids, given.filter, msgspec.to_builtins(given.order_by)]
-    offset = _offset(given.page_token, asked)
     numbers = [experiment_number(text) for text in given.experiment_ids]
+    where = parse(given.filter, LOGGED_MODELS, dialect="mlflow")
+    order = [_order(term) for term in given.order_by]
     with project.ledger.read() as connection:
-        found = rows.in_experiments(
-            connection, [number for number in numbers if 0 <= number <= experiments.LAST_NUMBER]
+        query = ledger_search.Query(
+            where=where,
+            order=order,
+            order_datasets=[_dataset(term) for term in given.order_by],
+            experiments=experiments.ids_of(connection, numbers),
+            datasets=[(wanted.dataset_name, wanted.dataset_digest or "") for wanted in given.datasets],
+            limit=size,
+            after=given.page_token or None,
         )
-        metrics = rows.metrics_of(connection, [row.id for row in found])
-    every = [_Row(row, sorted(metrics.get(row.id, []), key=_newest)) for row in found]
-    every = [each for each in every if _measured(each, given.datasets)]
-    fitting = sifting.picked(
-        every, given.filter, LOGGED_MODELS, lambda each, field: _values(each, field, given.datasets)
-    )
-    for term in reversed(given.order_by):
-        fitting = _in_order(fitting, term)
-    page = fitting[offset : offset + size]
-    token = tokens.pack({"offset": offset + size, "asked": asked}) if len(fitting) > offset + size else ""
-    return ModelPage(models=[model_out(each.row, each.metrics) for each in page], next_page_token=token)
+        page = ledger_search.search(connection, ledger_search.LOGGED_MODELS, query)
+        ids = [id_ for (id_,) in page.keys]
+        found = {row.id: row for row in rows.find_many(connection, ids)}
+        metrics = rows.metrics_of(connection, ids)
+    models = [model_out(found[id_], sorted(metrics.get(id_, []), key=_newest)) for id_ in ids]
+    return ModelPage(models=models, next_page_token=page.cursor or "")
 
 
 def _newest(metric: ModelMetric) -> tuple[float, int]:
     return -metric.at.timestamp(), -metric.step
 
 
-def _is_on(metric: ModelMetric, wanted: list[DatasetWanted]) -> bool:
-    return not wanted or any(
-        metric.dataset_name == each.dataset_name and each.dataset_digest in (None, "", metric.dataset_digest)
-        for each in wanted
-    )
-
-
-def _measured(each: _Row, wanted: list[DatasetWanted]) -> bool:
-    return not wanted or any(_is_on(metric, wanted) for metric in each.metrics)
-
-
-def _values(each: _Row, field: Field, wanted: list[DatasetWanted]) -> list[Any]:
-    row = each.row
-    if field.entity == "metric":
-        return [metric.value for metric in each.metrics if metric.key == field.key and _is_on(metric, wanted)]
-    if field.entity in ("param", "tag"):
-        kept = row.params if field.entity == "param" else row.tags
-        found: Any = kept.get(field.key)
-    else:
-        found = {
-            "name": row.name,
-            "model_id": row.id,
-            "model_type": row.model_type or None,
-            "status": row.status,
-            "source_run_id": row.run_id,
-            "experiment_id": str(row.experiment_number),
-            "created": row.created_at,
-            "changed": row.changed_at,
-        }.get(field.key)
-    return [] if found is None else [found]
-
-
-def _in_order(every: list[_Row], term: OrderWanted) -> list[_Row]:
+def _order(term: OrderWanted) -> Order:
     name, _, key = term.field_name.partition(".")
     if key and name != "metrics":
         raise InvalidInput(
@@ -138,19 +100,11 @@ def _in_order(every: list[_Row], term: OrderWanted) -> list[_Row]:
         )
     direction = "ASC" if term.ascending else "DESC"
     quoted = f"metrics.`{key}`" if key else term.field_name
-    wanted = [DatasetWanted(term.dataset_name, term.dataset_digest or None)] if term.dataset_name else []
-    orders = sifting.orders_of([f"{quoted} {direction}"], LOGGED_MODELS)
-    return sifting.ordered(every, orders, lambda each, field: _values(each, field, wanted))
+    return parse_orders([f"{quoted} {direction}"], LOGGED_MODELS, mlflow=True)[0]
 
 
-def _offset(token: str, asked: list[Any]) -> int:
-    if not token:
-        return 0
-    found = tokens.unpack(token, dict[str, Any])
-    offset = found.get("offset")
-    if found.get("asked") != asked or not isinstance(offset, int) or not 0 <= offset < 2**62:
-        raise invalid("page_token", token, "it is no token of this search.")
-    return offset
+def _dataset(term: OrderWanted) -> list[tuple[str, str]]:
+    return [(term.dataset_name, term.dataset_digest)] if term.dataset_name else []
 
 
 ROUTES = (Route("POST", "/mlflow/logged-models/search", SearchModels, search),)

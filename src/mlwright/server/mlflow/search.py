@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from mlwright.core import filters
 from mlwright.ledger import experiments
 from mlwright.ledger import search as ledger_search
-from mlwright.ledger.experiments import ExperimentRow
 from mlwright.ledger.search import RunQuery
-from mlwright.server.mlflow import checks, mirrors, sifting, tokens
+from mlwright.server.mlflow import checks, mirrors
 from mlwright.server.mlflow.route import AnyRoute, Route
 from mlwright.server.mlflow.shapes import ExperimentOut, RunOut, experiment_out, logged_by, run_out, view_in
 from mlwright.server.mlflow.values import Answer, Int64
@@ -58,36 +57,20 @@ class FoundExperiments(Answer, frozen=True, kw_only=True):
 
 
 def search_experiments(project: Project, given: SearchExperiments) -> FoundExperiments:
-    """Return a page of experiments."""
+    """Return a page of experiments, the newest first unless another order is asked for."""
     limit = RUNS_OF_A_PAGE if given.max_results is None else given.max_results
     checks.check_results(limit)
-    view = view_in(given.view_type)
-    offset = tokens.offset_of(given.page_token)
-    orders = filters.parse_orders(given.order_by or [], filters.EXPERIMENTS, mlflow=True)
-    plain = not orders and not given.filter
+    query = ledger_search.Query(
+        where=filters.parse(given.filter or "", filters.EXPERIMENTS, dialect="mlflow"),
+        order=filters.parse_orders(given.order_by or ["creation_time DESC"], filters.EXPERIMENTS, mlflow=True),
+        view=view_in(given.view_type),
+        limit=limit,
+        after=given.page_token or None,
+    )
     with project.ledger.read() as connection:
-        if plain:
-            found = experiments.list_experiments(connection, view=view, limit=limit + 1, offset=offset)
-        else:
-            found = experiments.list_experiments(connection, view=view)
-    if not plain:
-        fitting = sifting.picked(found, given.filter or "", filters.EXPERIMENTS, _of_experiment)
-        found = sifting.ordered(fitting, orders, _sorting)[offset : offset + limit + 1]
-    token = tokens.pack({"offset": offset + limit}) if len(found) > limit else None
-    return FoundExperiments(experiments=[experiment_out(row) for row in found[:limit]], next_page_token=token)
-
-
-def _of_experiment(row: ExperimentRow, field: filters.Field) -> list[Any]:
-    """Return the values that an experiment has of a field."""
-    if field.entity == "tag":
-        return [row.tags[field.key]] if field.key in row.tags else []
-    known = {"name": row.name, "experiment_id": str(row.number), "created": row.created_at, "changed": row.changed_at}
-    return [known[field.key]] if field.key in known else []
-
-
-def _sorting(row: ExperimentRow, field: filters.Field) -> list[Any]:
-    """Return what an experiment is sorted by: ids by their number."""
-    return [row.number] if field.key == "experiment_id" else _of_experiment(row, field)
+        page = ledger_search.search(connection, ledger_search.EXPERIMENTS, query)
+        found = experiments.by_ids(connection, [id_ for (id_,) in page.keys])
+    return FoundExperiments(experiments=[experiment_out(row) for row in found], next_page_token=page.cursor)
 
 
 def search_runs(project: Project, given: SearchRuns) -> FoundRuns:
