@@ -102,6 +102,10 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     created_at: datetime
 
+    def __repr__(self) -> str:
+        """The version in a few words: a signature may have hundreds of columns."""
+        return f"ModelVersion({self.ref!r}, flavour={self.flavour!r}, digest={self.digest[:19]!r})"
+
     @property
     def ref(self) -> str:
         """The version as people write it, for example `churn/3`."""
