@@ -33,7 +33,10 @@ Selector = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})]
 AliasName = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^(?!latest$)[A-Za-z][A-Za-z0-9._-]{0,63}$"})]
 #: The name of a tag.
 TagName = Annotated[
-    str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": 250, "pattern": "^[^\\u0000-\\u001f\\u007f]*$"})
+    str,
+    msgspec.Meta(
+        extra_json_schema={"minLength": 1, "maxLength": 250, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"}
+    ),
 ]
 
 

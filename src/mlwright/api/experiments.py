@@ -154,7 +154,7 @@ class SetExperiment(Act, frozen=True, kw_only=True):
     name: Path
     note: str | None = None
     tags: dict[TagName, str] = {}
-    untag: list[TagName] = []
+    untag: list[str] = []
     run_note: str | None = None
     keep_deleted_days: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)] | None = None
 
@@ -191,7 +191,7 @@ def new_experiment(project: Project, given: NewExperiment) -> Experiment:
     """Make an experiment."""
     from mlwright.ledger import experiments
 
-    name = _checked(given.name)
+    name = _checked(given.name, *given.tags)
     with project.ledger.write(acting(project, given)) as tx:
         row = experiments.create(tx, name, tags=given.tags)
         if given.note:
@@ -240,7 +240,7 @@ def set_experiment(project: Project, given: SetExperiment) -> Experiment:
     """Change what an experiment or a folder hands down."""
     from mlwright.ledger import experiments, folders
 
-    name = _checked(given.name)
+    name = _checked(given.name, *given.tags)
     with project.ledger.write(acting(project, given)) as tx:
         row = experiments.get_by_name(tx.connection, name) or experiments.create(tx, name)
         before = msgspec.convert(row.settings, folders.Inherited)
@@ -288,12 +288,12 @@ def _known(connection: Connection) -> list[str]:
     return [row.name for row in experiments.list_experiments(connection, limit=1000)]
 
 
-def _checked(name: str) -> str:
-    """Return a path without its outer slashes.
+def _checked(name: str, *tags: str) -> str:
+    """Return a path without its outer slashes; refuse one with an empty part, and tags of impossible names."""
+    from mlwright.tracking.checking import name_of
 
-    Raises:
-        InvalidInput: One of its parts is empty.
-    """
+    for tag in tags:
+        name_of(tag, "tag")
     path = name.strip("/")
     if not all(part.strip() for part in path.split("/")):
         raise InvalidInput(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _MOST_BYTES = 32 * 1024 * 1024
 _Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z]{26}$")]
 _Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+_BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 _Name = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
@@ -95,7 +96,7 @@ class AppendJournal(Input, frozen=True, kw_only=True):
 
     opened: JournalHead
     offset: Whole = 0
-    frames: bytes = b""
+    frames: Annotated[bytes, msgspec.Meta(extra_json_schema={"pattern": _BASE64})] = b""
     lost: LostRun | None = None
 
 

@@ -130,6 +130,10 @@ def _sent(schema: Any) -> Any:
     found = {**schema}
     if found.get("type") == "string" and not found.keys() & {"pattern", "format", "enum", "const", "contentEncoding"}:
         found["pattern"] = _NO_NUL
+    if found.get("type") == "object" and not found.keys() & {"properties", "additionalProperties"}:
+        found["additionalProperties"] = {}
+    if found.get("type") == "array" and "items" not in found:
+        found["items"] = {}
     for key in ("properties", "$defs"):
         if key in found:
             found[key] = {name: _sent(inner) for name, inner in found[key].items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -28,7 +28,10 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     name: AliasName
     version: int | None = None
     gates: list[dict[str, Any]] = []
-    approvals: dict[str, int] = {}
+    approvals: dict[
+        Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[a-z][a-z0-9-]{0,63}$"})],
+        Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})],
+    ] = {}
     approval_days: int = 14
 
 

@@ -29,7 +29,7 @@ class AmendRun(Act, frozen=True, kw_only=True):
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=250)] | None = None
     note: str | None = None
     tags: dict[TagName, str] = {}
-    untag: list[TagName] = []
+    untag: list[str] = []
 
 
 class AmendedRun(msgspec.Struct, frozen=True, kw_only=True):

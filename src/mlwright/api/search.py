@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import math
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -99,7 +99,7 @@ class SearchRuns(Input, frozen=True, kw_only=True):
     experiments: list[str] = []
     view: Literal["active", "deleted", "all"] = "active"
     columns: list[str] = []
-    cursor: str | None = None
+    cursor: Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})] | None = None
     limit: Limit = DEFAULT_LIMIT
 
 

@@ -111,6 +111,7 @@ class ShowWebhook(Input, frozen=True, kw_only=True):
 
 # Only documented: the errors of `registry.webhooks` say more.
 _Name = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z0-9][A-Za-z0-9._ -]{0,127}$"})]
+_Url = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^https?://[^@\\u0000]+$"})]
 _Pattern = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[a-z*?][a-z0-9_.*?-]{0,99}$"})]
 _Patterns = Annotated[list[_Pattern], msgspec.Meta(extra_json_schema={"minItems": 1})]
 
@@ -128,7 +129,7 @@ class NewWebhook(Act, frozen=True, kw_only=True):
     """
 
     webhook: _Name
-    url: str
+    url: _Url
     events: _Patterns = msgspec.field(default_factory=lambda: ["*"])
     description: str = ""
     secret: str = ""
@@ -148,7 +149,7 @@ class ChangeWebhook(Act, frozen=True, kw_only=True):
     """
 
     webhook: str
-    url: str | None = None
+    url: _Url | None = None
     events: _Patterns | None = None
     description: str | None = None
     active: bool | None = None

@@ -30,7 +30,9 @@ def taking(store: ArtifactStore) -> Callable[[Request], Awaitable[Response]]:
         try:
             await _take(store, unquote(request.path_params["digest"]), request)
         except MlwrightError as error:
-            return Response(wire.fault_of(error), status_code=error.http_status, media_type="application/json")
+            # Bytes that don't fit their digest are the sender's fault here, not the store's.
+            status = 400 if isinstance(error, IntegrityError) else error.http_status
+            return Response(wire.fault_of(error), status_code=status, media_type="application/json")
         return Response(status_code=204)
 
     return answer

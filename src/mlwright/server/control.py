@@ -45,7 +45,7 @@ def control_plane(client: LocalClient) -> Starlette:
         client: Calls the endpoints.
     """
     answers: dict[str, dict[str, Answer]] = {}
-    for endpoint in _longest_first(ENDPOINTS):
+    for endpoint in _literal_first(ENDPOINTS):
         answers.setdefault(endpoint.path, {})[endpoint.method] = _answering(client, endpoint)
     answers["/blobs/{digest}"] = {"PUT": blobs.taking(client.project.store)}
     routes = [Route(f"{PREFIX}{path}", _Methods(by_method)) for path, by_method in answers.items()]
@@ -120,6 +120,9 @@ def _query_fields(endpoint: Endpoint, request: Request) -> dict[str, Any]:
         if isinstance(bare(msgspec.inspect.type_info(field.type)), msgspec.inspect.ListType)
     }
     query = request.query_params
+    for name in query:
+        if name not in lists and len(query.getlist(name)) > 1:
+            raise InvalidUsage(f"the field '{name}' is given twice.", why="it takes one value", fix="give it once")
     return {name: query.getlist(name) if name in lists else query[name] for name in query}
 
 
@@ -144,8 +147,8 @@ async def _body_fields(request: Request) -> dict[str, Any]:
     return found
 
 
-def _longest_first(endpoints: tuple[Endpoint, ...]) -> list[Endpoint]:
-    return sorted(endpoints, key=lambda endpoint: -len(endpoint.path))
+def _literal_first(endpoints: tuple[Endpoint, ...]) -> list[Endpoint]:
+    return sorted(endpoints, key=lambda endpoint: len(endpoint.path_fields))
 
 
 def _respond(
