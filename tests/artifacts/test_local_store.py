@@ -17,6 +17,7 @@ from mlwright.adapters.store.local import LocalStore
 from mlwright.artifacts.port import ArtifactStore
 from mlwright.artifacts.store import open_store
 from mlwright.errors import IntegrityError, InvalidUsage, PermissionDenied, StorageFull
+from mlwright.testing.executors import wait_until
 from mlwright.testing.stores import StoreContract
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to mount a file system or to become another user")
@@ -124,7 +125,7 @@ def write(target):
     target.write(b"x" * 1_000_000)
     target.flush()
     Path(sys.argv[2]).touch()
-    time.sleep(60)
+    time.sleep(600)
 
 LocalStore(sys.argv[1]).put(write)
 """
@@ -133,9 +134,7 @@ LocalStore(sys.argv[1]).put(write)
 def test_a_writer_that_is_killed_leaves_nothing_visible(store: LocalStore, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     writer = subprocess.Popen([sys.executable, "-c", _WRITER, str(store.root), str(ready)])
-    deadline = time.monotonic() + 30
-    while not ready.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(ready.exists, "the start of the writing")
     assert len(os.listdir(store.root / "tmp")) == 1
     writer.send_signal(signal.SIGKILL)
     writer.wait()

@@ -109,7 +109,7 @@ def test_a_system_trains_serves_and_takes_labels_while_its_clock_is_moved(
         assert "prod=1" in listed.out
         assert "sign" in command("events", "--server", url, "--type", "system.applied").out
     up.send_signal(signal.SIGTERM)
-    _, talk = up.communicate(timeout=30)
+    _, talk = up.communicate(timeout=120)
     assert up.returncode == 0
     assert "Traceback" not in talk
     assert "2013-04-01" in command("runs").out

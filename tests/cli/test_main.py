@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,7 @@ def test_ctrl_c_ends_with_130_and_without_traceback(spawn: Spawn, command: Comma
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, talk = process.communicate(timeout=30)
+    _, talk = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in talk
 
@@ -196,7 +196,7 @@ def test_a_reader_that_had_enough_is_no_failure(spawn: Spawn, filled: object) ->
     process = spawn("events")
     assert process.stdout is not None
     process.stdout.close()
-    process.wait(timeout=30)
+    process.wait(timeout=120)
     assert process.stderr is not None
     talk = process.stderr.read()
     process.stderr.close()
@@ -205,15 +205,26 @@ def test_a_reader_that_had_enough_is_no_failure(spawn: Spawn, filled: object) ->
 
 def test_follow_prints_what_happens_as_one_json_a_line(spawn: Spawn, filled: Any) -> None:
     process = spawn("events", "--follow", "--json", "--type", "alert.resolved")
-    time.sleep(1.5)
-    with filled.ledger.write("user:ada") as tx:
-        tx.emit("run.failed", "run/1")
-        tx.emit("alert.resolved", "alert/1", why="over")
+    was_read = threading.Event()
+
+    def emit_until_it_was_read() -> None:
+        # Nobody can tell from outside when the command has begun to follow.
+        while not was_read.wait(0.2):
+            with filled.ledger.write("user:ada") as tx:
+                tx.emit("run.failed", "run/1")
+                tx.emit("alert.resolved", "alert/1", why="over")
+
+    emitting = threading.Thread(target=emit_until_it_was_read)
+    emitting.start()
     assert process.stdout is not None
-    line = json.loads(process.stdout.readline())
+    try:
+        line = json.loads(process.stdout.readline())
+    finally:
+        was_read.set()
+        emitting.join()
     assert (line["version"], line["item"]["type"], line["item"]["data"]) == (1, "alert.resolved", {"why": "over"})
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from commanding import Command
+
+from mlwright.testing.executors import wait_until
 
 PIPELINES = """
 import os
@@ -103,11 +104,9 @@ def test_ctrl_c_cancels_a_run_that_can_be_gone_on_with(
     command: Command, spawn: Callable[..., subprocess.Popen[str]], project_folder: Path
 ) -> None:
     process = spawn("run", "flows.py:slow")
-    deadline = time.monotonic() + 30
-    while not (project_folder / "begun").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until((project_folder / "begun").exists, "the start of the step")
     process.send_signal(signal.SIGINT)
-    _, talk = process.communicate(timeout=30)
+    _, talk = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in talk
     assert "mlwright run --resume" in talk

@@ -226,7 +226,7 @@ def test_writers_that_wait_for_each_other_get_an_error_that_says_try_again(postg
             try:
                 with ledger.write() as tx:
                     tx.execute(sa.update(meta).where(meta.c.key == first).values(value=1))
-                    both_hold_one.wait(20)
+                    both_hold_one.wait(120)
                     tx.execute(sa.update(meta).where(meta.c.key == second).values(value=1))
             except Exception as error:
                 errors.append(error)

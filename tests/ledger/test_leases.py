@@ -124,7 +124,7 @@ from mlwright.ledger import Ledger, leases
 
 ledger = Ledger(sys.argv[1], durability="normal")
 print(leases.acquire(ledger, "up", ttl_s=3600), flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 

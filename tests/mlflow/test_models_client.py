@@ -61,7 +61,7 @@ def server(project_folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     assert process.stdout is not None
     yield process, process.stdout.readline().strip()
     process.terminate()
-    process.wait(30)
+    process.wait(120)
     process.stdout.close()
 
 

@@ -99,9 +99,19 @@ def slow(wait_s: float) -> float:
     return wait_s
 
 
+@step(timeout_s=240)
+def quick(wait_s: float) -> float:
+    return wait_s
+
+
 @pipeline
-def too_slow(wait_s: float = 30.0) -> Any:
+def too_slow(wait_s: float = 600.0) -> Any:
     return slow(wait_s)
+
+
+@pipeline
+def quick_enough(wait_s: float = 0.01) -> Any:
+    return quick(wait_s)
 
 
 @step

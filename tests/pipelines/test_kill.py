@@ -30,6 +30,8 @@ FOLDER = Path(__file__).parent / "marks"
 @step
 def mark(name: str, wait_s: float) -> str:
     (FOLDER / f"pid-{os.getpid()}").touch()
+    while (FOLDER / "hold").exists():
+        time.sleep(0.05)
     for place in range(3):
         log_metrics({name: place})
         time.sleep(wait_s / 3)
@@ -164,7 +166,7 @@ def test_ctrl_c_cancels_the_run_ends_its_workers_and_leaves_it_resumable(project
     process = start(script, 30.0)
     wait_until(lambda: len(marks(script)) >= 1, "the first step")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode in (130, -signal.SIGINT, 1)
     assert not [pid for pid in marks(script) if is_alive(pid)]
     assert workers_of(project.settings.home) == []
@@ -182,10 +184,14 @@ def test_ctrl_c_cancels_the_run_ends_its_workers_and_leaves_it_resumable(project
 def test_a_killed_worker_fails_its_step_by_name_and_the_run_goes_on_after_resume(
     project: Project, script: Path
 ) -> None:
-    process = start(script, 0.8)
+    hold = script.parent / "marks" / "hold"
+    hold.parent.mkdir()
+    hold.touch()
+    process = start(script, 0.1)
     wait_until(lambda: len(marks(script)) >= 1, "the first step")
     os.kill(next(iter(marks(script))), signal.SIGKILL)
-    _, stderr = process.communicate(timeout=60)
+    hold.unlink()
+    _, stderr = process.communicate(timeout=120)
     assert process.returncode == 1
     assert re.search(r"RunFailed: run \w+ of 'line' failed: step 's\d' failed: its worker process ended", stderr)
     assert "SIGKILL" in stderr

@@ -83,7 +83,7 @@ def test_the_page_follows_what_happens(browser: Any, url: str, filled: Project) 
     visit = Visit(browser, url)
     with filled.ledger.write("user:ada") as tx:
         tx.emit("alert.resolved", "alert/x", why="it was nothing")
-    visit.page.wait_for_selector("text=it was nothing", timeout=10_000)
+    visit.page.wait_for_selector("text=it was nothing", timeout=60_000)
     visit.page.close()
 
 
@@ -112,7 +112,7 @@ def test_an_empty_project_shows_how_to_fill_it(browser: Any, project: Project) -
 def test_a_lost_connection_is_told(browser: Any, project: Project) -> None:
     with background(project) as url:
         visit = Visit(browser, url)
-    visit.page.wait_for_selector("#state.lost", timeout=15_000)
+    visit.page.wait_for_selector("#state.lost", timeout=60_000)
     assert "connection lost" in visit.page.inner_text("#state")
     visit.page.close()
 

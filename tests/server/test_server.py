@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,8 +20,13 @@ from mlwright.core.clock import SystemClock
 from mlwright.errors import AlreadyRunning, Conflict, LedgerUnavailable, PermissionDenied, PortInUse
 from mlwright.ledger import leases
 from mlwright.project import Project
+from mlwright.server import turning as turnings
 from mlwright.server.main import LEASE, Options, background, serve
 from mlwright.server.turning import Turning, stored_clock
+from mlwright.testing.executors import wait_until
+
+#: How long something is waited for that comes at once on a quick machine.
+PATIENCE_S = 60.0
 
 
 class Counting:
@@ -30,6 +34,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.rounds = 0
+        self.looks = 0
         self.fault: Exception | None = None
         self.due: datetime | None = None
         self.settled = threading.Event()
@@ -43,6 +48,7 @@ class Counting:
         return []
 
     def next_due(self) -> datetime | None:
+        self.looks += 1
         return self.due
 
 
@@ -57,20 +63,32 @@ class UpProcess:
 
     def end(self, number: int) -> tuple[int, str]:
         self.process.send_signal(number)
-        _, talk = self.process.communicate(timeout=30)
+        _, talk = self.process.communicate(timeout=120)
         return self.process.returncode, talk
 
 
+def emit(project: Project) -> None:
+    with project.ledger.write() as tx:
+        tx.emit("run.succeeded", "run/1")
+
+
 @pytest.fixture
-def counting(project: Project) -> Iterator[Counting]:
-    """Controllers that are kept turning over a project with the machine's clock."""
+def counting(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counting]:
+    """Controllers that turn over a project with the machine's clock, and not merely because time has passed."""
+    monkeypatch.setattr(turnings, "LOOK_EVERY_S", 3600.0)
     controllers = Counting()
     turning = Turning(project, controllers, lambda: None)
     turning.start()
-    assert controllers.settled.wait(5)
+    assert controllers.settled.wait(PATIENCE_S)
+    wait_until(lambda: controllers.looks > 1, "a look after the first round")
     controllers.settled.clear()
     yield controllers
-    assert turning.stop(5)
+
+    def is_over() -> bool:
+        emit(project)
+        return turning.stop(1)
+
+    wait_until(is_over, "the end of the controllers")
 
 
 def test_a_second_server_on_one_ledger_is_refused_and_names_the_first(filled: Project, url: str) -> None:
@@ -127,28 +145,31 @@ def test_a_clock_that_is_the_machines_own_can_not_be_moved(project: Project) -> 
         client.call("clock.advance", now=START)
 
 
-def test_an_event_wakes_the_controllers(project: Project, counting: Counting) -> None:
-    time.sleep(0.2)
-    counting.settled.clear()
-    started = time.monotonic()
-    with project.ledger.write() as tx:
-        tx.emit("run.succeeded", "run/1")
-    assert counting.settled.wait(5)
-    assert time.monotonic() - started < 0.8
+def test_an_event_wakes_the_controllers(project: Project, counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turnings, "IDLE_S", 3600.0)
+    # The wait that is under way may have begun with the old pause; the one after this look only an event can end.
+    seen = counting.looks
+    wait_until(lambda: counting.looks > seen, "a look with the new pause")
+
+    def is_woken() -> bool:
+        emit(project)
+        return counting.settled.wait(1)
+
+    # What is committed between a look and the wait after it wakes nobody, so one event may not be enough.
+    wait_until(is_woken, "a round because of an event")
 
 
 def test_a_due_time_wakes_the_controllers(project: Project, counting: Counting) -> None:
-    time.sleep(0.2)
-    counting.settled.clear()
     counting.due = project.clock.now()
-    assert counting.settled.wait(3)
+    assert counting.settled.wait(PATIENCE_S)
     counting.due = None
 
 
-def test_idle_controllers_are_left_alone(counting: Counting) -> None:
-    before = counting.rounds
-    time.sleep(1.5)
-    assert counting.rounds <= before + 1
+def test_idle_controllers_are_left_alone(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turnings, "IDLE_S", 0.01)
+    before, seen = counting.rounds, counting.looks
+    wait_until(lambda: counting.looks > seen + 3, "some looks")
+    assert counting.rounds == before
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("bug"), LedgerUnavailable("away")], ids=["bug", "away"])
@@ -159,9 +180,8 @@ def test_controllers_outlive_a_fault(
     counting.fault = fault
     for _ in range(2):
         counting.settled.clear()
-        with project.ledger.write() as tx:
-            tx.emit("run.succeeded", "run/1")
-        assert counting.settled.wait(5)
+        emit(project)
+        assert counting.settled.wait(PATIENCE_S)
 
 
 def test_a_server_can_be_started_again_after_it_ended(project: Project) -> None:
@@ -186,7 +206,7 @@ def test_a_signal_ends_the_server_in_order(project_folder: Path, number: int, co
 def test_a_second_process_is_refused_until_the_first_was_killed(project_folder: Path) -> None:
     first = UpProcess(project_folder)
     second = UpProcess(project_folder)
-    _, talk = second.process.communicate(timeout=30)
+    _, talk = second.process.communicate(timeout=120)
     assert second.process.returncode == AlreadyRunning.exit_code
     assert f"kill {first.process.pid}" in talk
     first.end(signal.SIGKILL)

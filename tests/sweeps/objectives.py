@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import mlwright
@@ -22,13 +23,21 @@ def bowl(x: float, k: int, kind: Any) -> float:
 def slow_bowl(trial: Trial, x: float, k: int, kind: Any) -> float:
     """Log a point, write the trial down outside the ledger, and take a moment."""
     if "TRIED" in os.environ:
-        with open(os.environ["TRIED"], "a") as file:
+        tried = Path(os.environ["TRIED"])
+        with tried.open("a") as file:
             file.write(f"{trial.number}\n")
+        _wait_for_leave(tried, tried.with_name("allowed"))
     for step in range(3):
         mlwright.log_metrics({"loss": x + step})
         trial.report(bowl(x, k, kind), step)
         time.sleep(0.01)
     return bowl(x, k, kind)
+
+
+def _wait_for_leave(tried: Path, allowed: Path) -> None:
+    """Wait as long as more trials have begun than a file allows, so that a sweep can't get away from who kills it."""
+    while allowed.exists() and len(tried.read_text().splitlines()) > int(allowed.read_text() or 0):
+        time.sleep(0.02)
 
 
 def hopeless(trial: Trial, x: float, k: int, kind: Any) -> float:

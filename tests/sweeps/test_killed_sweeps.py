@@ -15,6 +15,7 @@ import pytest
 
 from mlwright.ledger import curves, runs, sweeps
 from mlwright.project import Project
+from mlwright.testing.executors import is_alive, wait_until
 
 pytest.importorskip("optuna", reason="sweeps need the extra 'sweeps'")
 
@@ -36,9 +37,12 @@ def start(folder: Path, parallel: int, pruner: str) -> subprocess.Popen[bytes]:
 
 def killed_until_done(folder: Path, parallel: int, pruner: str, chance: random.Random) -> int:
     """Run the sweep again and again, killing it a moment after some more trials have begun; return how often."""
+    allowed = folder / "allowed"
     for kills in range(KILLS):
-        process = start(folder, parallel, pruner)
         wanted = tried(folder) + chance.randint(1, 4)
+        # However long this process may be kept waiting, only three more begin before it goes on.
+        allowed.write_text(str(wanted + 3))
+        process = start(folder, parallel, pruner)
         while tried(folder) < wanted and process.poll() is None:
             time.sleep(0.005)
         time.sleep(chance.uniform(0, 0.08))
@@ -47,6 +51,7 @@ def killed_until_done(folder: Path, parallel: int, pruner: str, chance: random.R
             return kills
         process.kill()
         process.wait()
+    allowed.unlink()
     assert start(folder, parallel, pruner).wait() == 0
     return KILLS
 
@@ -98,16 +103,12 @@ def test_a_killed_sweep_tries_the_same_parameters_as_one_that_was_not(project_fo
 @pytest.mark.slow
 def test_worker_processes_end_with_the_sweep_that_started_them(project_folder: Path) -> None:
     process = start(project_folder, 2, "")
-    deadline = time.monotonic() + 20
-    while not children_of(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: bool(children_of(process.pid)), "the start of the workers")
     workers = children_of(process.pid)
     process.kill()
     process.wait()
-    while any(map(is_alive, workers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
     assert workers
-    assert not any(map(is_alive, workers))
+    wait_until(lambda: not any(map(is_alive, workers)), "the end of the workers")
 
 
 def children_of(pid: int) -> list[int]:
@@ -120,10 +121,3 @@ def children_of(pid: int) -> list[int]:
         ]
     except OSError:
         return []
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

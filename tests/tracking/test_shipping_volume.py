@@ -94,20 +94,18 @@ def test_a_metric_is_logged_without_waiting_for_a_ledger_that_is_locked(project:
     def hold() -> None:
         with project.ledger.write():
             locked.set()
-            done.wait(10)
+            done.wait(240)
 
     holder = threading.Thread(target=hold)
     with start_run(project=project) as run:
         holder.start()
-        locked.wait(10)
-        longest = 0.0
+        assert locked.wait(60)
         for step in range(2000):
-            began = time.perf_counter()
             run.log_metrics({"loss": 0.5}, step=step)
-            longest = max(longest, time.perf_counter() - began)
+        # All of these calls have returned while the ledger was held.
+        assert holder.is_alive()
         done.set()
         holder.join()
-    assert longest < 2.0
     with project.ledger.read() as connection:
         assert len(curves.history(connection, run.id, "loss")) == 2000
 

@@ -51,21 +51,23 @@ def ls(
 
     chosen: dict[str, Any] = {"types": type or [], "subject": subject}
     with connected(options) as client:
+        # Asked for before the list, so that what happens between the two calls is shown and not skipped.
+        newest = client.call("health.show").last_event if follow else 0
         page = client.call(
             "events.list", **chosen, since=parse_time(since) if since else None, limit=limit, newest_first=True
         )
         items = list(reversed(page.items))
         if follow:
-            _follow(client, items, chosen, options)
+            _follow(client, items, newest, chosen, options)
         else:
             print_items(items, _COLUMNS, as_json=options.json)
     if page.next and not options.json:
         say(f"there are older ones; ask for more with --limit {limit * 2}")
 
 
-def _follow(client: Client, items: list[Event], chosen: dict[str, Any], options: Options) -> None:
+def _follow(client: Client, items: list[Event], newest: int, chosen: dict[str, Any], options: Options) -> None:
     # Between two looks events of other types move the newest place, too, so the cursor is of those shown only.
-    after = items[-1].seq if items else client.call("health.show").last_event
+    after = items[-1].seq if items else newest
     while True:
         for event in items:
             if options.json:
