@@ -127,13 +127,7 @@ def _sent(schema: Any) -> Any:
         return schema
     if not schema:
         return {"$ref": _REF.format(name="Json")}
-    found = {**schema}
-    if found.get("type") == "string" and not found.keys() & {"pattern", "format", "enum", "const", "contentEncoding"}:
-        found["pattern"] = _NO_NUL
-    if found.get("type") == "object" and not found.keys() & {"properties", "additionalProperties"}:
-        found["additionalProperties"] = {}
-    if found.get("type") == "array" and "items" not in found:
-        found["items"] = {}
+    found = {**_what_is_left_open(schema), **schema}
     for key in ("properties", "$defs"):
         if key in found:
             found[key] = {name: _sent(inner) for name, inner in found[key].items()}
@@ -145,6 +139,16 @@ def _sent(schema: Any) -> Any:
     if "anyOf" in found:
         found["anyOf"] = [_sent(inner) for inner in found["anyOf"]]
     return found
+
+
+def _what_is_left_open(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what a schema of texts, of any object or of any array doesn't say."""
+    kind, said = schema.get("type"), schema.keys()
+    if kind == "string" and not said & {"pattern", "format", "enum", "const", "contentEncoding"}:
+        return {"pattern": _NO_NUL}
+    if kind == "object" and not said & {"properties", "additionalProperties"}:
+        return {"additionalProperties": {}}
+    return {"items": {}} if kind == "array" and "items" not in said else {}
 
 
 def _named_in(operations: Sequence[dict[str, Any]], components: dict[str, Any]) -> list[str]:
