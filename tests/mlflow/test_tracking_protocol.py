@@ -426,7 +426,7 @@ def test_tags_are_taken_off(api: Speaker) -> None:
     for key in ("mlflow.note.content", "k"):
         api.ok("runs/delete-tag", {"run_id": run_id, "key": key})
         assert api.post("runs/delete-tag", {"run_id": run_id, "key": key}).error == "RESOURCE_DOES_NOT_EXIST"
-    assert {tag["key"] for tag in api.shown(run_id)["data"]["tags"]} == {"mlflow.runName", "mlflow.user"}
+    assert {tag["key"] for tag in api.shown(run_id)["data"]["tags"]} == {"mlflow.runName"}
 
 
 @ON_BOTH

@@ -22,7 +22,8 @@ class ServerInfo(msgspec.Struct, frozen=True, kw_only=True):
     store_type: str = "SqlStore"
     workspaces_enabled: bool = False
     trace_archival_enabled: bool = False
-    multipart_uploads_enabled: bool = False
+    multipart_uploads_enabled: bool = True
+    # It works, and clients that are told to use it do; the others would ask once more for every small file.
     multipart_downloads_enabled: bool = False
     presigned_upload_run_id_supported: bool = False
     presigned_upload_model_id_supported: bool = False

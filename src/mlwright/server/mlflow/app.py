@@ -57,6 +57,11 @@ class MlflowApp:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
+        if scope["method"] == "OPTIONS" and (methods := self._table.methods(scope["path"])):
+            await _send(send, 204, b"", head=_allowed(methods))
+            return
+        if scope["method"] == "HEAD":
+            send = _bodiless(send)
         said = _Said(send)
         try:
             body = await self._answer(scope, receive, said)
@@ -73,10 +78,11 @@ class MlflowApp:
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive, send: _Said) -> bytes | None:
         """Return the body of the answer, None when it was sent already or nobody waits for it."""
-        method: str = scope["method"]
+        is_head = scope["method"] == "HEAD"
+        method: str = "GET" if is_head else scope["method"]
         route, parts = self._find(method, scope["path"])
         if isinstance(route, Stream):
-            call = Call(parts, scope["query_string"], dict(scope["headers"]))
+            call = Call(parts, scope["query_string"], dict(scope["headers"]), is_head)
             await route.answer(self._project, call, receive, send)
             return None
         body = await _read(receive)
@@ -111,8 +117,8 @@ class MlflowApp:
             return found
         methods = self._table.methods(path)
         if methods:
-            takes = " or ".join(methods)
-            raise InvalidInput(f"{path} takes {takes}, not {method}.", error_code="BAD_REQUEST", http_status=405)
+            taken = f"{path} takes {' or '.join(methods)}, not {method}."
+            raise InvalidInput(taken, error_code="BAD_REQUEST", http_status=405, methods=methods)
         what = later(f"/{path.split('/', 3)[-1]}")
         if what is not None:
             raise Unsupported(f"mlwright does not serve {path}.", why=f"{what} are not supported yet")
@@ -154,11 +160,28 @@ def _check_type(scope: MutableMapping[str, Any]) -> None:
         if name == b"content-type":
             if value.partition(b";")[0].strip().lower() == b"application/json":
                 return
-            raise InvalidInput(f"the body's type is '{value.decode('latin-1')}'.", fix="send application/json")
-    raise InvalidInput("the request has no Content-Type header.", fix="send application/json")
+            given = value.decode("latin-1")
+            raise InvalidInput("Bad Request. Content-Type must be 'application/json'.", why=f"it is '{given}'")
+    raise InvalidInput("Bad Request. Content-Type header is missing.", fix="send application/json")
+
+
+def _bodiless(send: Send) -> Send:
+    """Return what sends the head of an answer only."""
+
+    async def head(message: MutableMapping[str, Any]) -> None:
+        await send({**message, "body": b""} if "body" in message else message)
+
+    return head
+
+
+def _allowed(methods: list[str]) -> tuple[tuple[bytes, bytes], ...]:
+    names = [*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"]
+    return ((b"allow", ", ".join(names).encode()),)
 
 
 def _allow(error: MlwrightError) -> tuple[tuple[bytes, bytes], ...]:
+    if "methods" in error.context:
+        return _allowed(error.context["methods"])
     if "retry_after_s" in error.context:
         return ((b"retry-after", str(error.context["retry_after_s"]).encode()),)
     return ()

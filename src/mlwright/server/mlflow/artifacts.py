@@ -85,7 +85,9 @@ async def upload_of_run(project: Project, call: Call, receive: Receive, send: Se
     query = query_of(call)
     run_id = query.get("run_uuid") or query.get("run_id", "")
     if not run_id:
-        raise missing("run_uuid")
+        raise InvalidInput("Request must specify run_uuid.")
+    if not query.get("path"):
+        raise InvalidInput("Request must specify path.")
     name = named(query, "path")
     length = call.headers.get(b"content-length", b"")
     if not length.isdigit() or int(length) > MOST_PAGE_BYTES:
@@ -94,7 +96,7 @@ async def upload_of_run(project: Project, call: Call, receive: Receive, send: Se
             fix="use the client, which sends files of any size",
         )
     if not int(length):
-        raise missing("data")
+        raise InvalidInput("Request must specify data.")
     await _receive(project, lambda connection: places.run_place(connection, run_id, name)[1], receive)
     await streams.say(send)
 

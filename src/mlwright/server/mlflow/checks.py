@@ -112,13 +112,15 @@ def check_location(location: str) -> None:
     """Refuse a place that artifacts of an experiment can't have."""
     what = "artifact_location"
     if location.startswith("runs:"):
-        raise invalid(what, location, "it can't be a runs:/ URI.")
+        raise InvalidInput(f"Artifact location cannot be a runs:/ URI. Given: '{location}'.")
     if "#" in location or ";" in location:
-        raise invalid(what, location, "it can't have a fragment or parameters.")
+        raise InvalidInput(f"'{what}' URL can't include fragments or params.")
     if ".." in re.split(r"[/\\?=&]", re.sub(r"(?i)%2e", ".", location)):
         raise invalid(what, location, "it can't lead upwards.")
     if len(location) > LONGEST_LOCATION:
-        raise too_long(what, LONGEST_LOCATION)
+        raise InvalidInput(
+            "Invalid artifact path length.", why=f"'{what}' cannot be longer than {LONGEST_LOCATION} characters"
+        )
 
 
 def check_experiment_tag(key: str, value: str) -> None:
@@ -141,4 +143,4 @@ def check_dataset(given: dict[str, Any], path: str) -> None:
             raise InvalidInput(f"Missing value for required parameter '{path}.{name}'.")
     for name, limit in LONGEST_DATASET.items():
         if len(given.get(name) or "") > limit:
-            raise too_long(f"{path}.{name}", limit)
+            raise too_long(name, limit)

@@ -81,9 +81,8 @@ def answer_of(error: MlwrightError) -> tuple[int, bytes]:
     """Return the HTTP status and the body that tell of an error."""
     code = code_of(error)
     said = [error.what, error.why and f"Why: {error.why}", error.fix and f"Fix: {error.fix}"]
-    return error.context.get("http_status", STATUS[code]), msgspec.json.encode(
-        Fault(code, " ".join(text for text in said if text))
-    )
+    message = error.context.get("whole_message") or " ".join(text for text in said if text)
+    return error.context.get("http_status", STATUS[code]), msgspec.json.encode(Fault(code, message))
 
 
 def invalid(name: str, value: Any, why: str | None = None) -> InvalidInput:
@@ -100,6 +99,16 @@ def invalid(name: str, value: Any, why: str | None = None) -> InvalidInput:
 def missing(name: str) -> InvalidInput:
     """Return the error of a parameter that has to be there."""
     return InvalidInput(f"Missing value for required parameter '{name}'.")
+
+
+def no_run(run_id: str) -> NotFound:
+    """Return the error of a run that isn't there; some clients look for these words."""
+    return NotFound(f"Run with id={run_id} not found.", fix="mlwright runs")
+
+
+def no_experiment(experiment_id: str, why: str | None = None) -> NotFound:
+    """Return the error of an experiment that isn't there; some clients look for these words."""
+    return NotFound(f"No Experiment with id={experiment_id} exists.", why=why)
 
 
 def too_long(name: str, limit: int) -> InvalidInput:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mlwright.errors import Conflict, InvalidInput, NotFound
+from mlwright.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from mlwright.ledger import Connection, Transaction, experiments
 from mlwright.ledger.experiments import ExperimentRow, ExperimentState
-from mlwright.server.mlflow import checks
+from mlwright.server.mlflow import checks, paths
+from mlwright.server.mlflow.errors import no_experiment
 from mlwright.server.mlflow.route import AnyRoute, Change, Route
 from mlwright.server.mlflow.shapes import ExperimentOut, Tag, experiment_out
 from mlwright.server.mlflow.values import NOTHING, Answer, Nothing, Required
@@ -73,13 +74,30 @@ class OneExperiment(Answer, frozen=True, kw_only=True):
 
 
 def find(connection: Connection, experiment_id: str) -> ExperimentRow:
-    """Return the experiment of MLflow's id, deleted or not."""
-    return experiments.get_by_number(connection, checks.experiment_number(experiment_id))
+    """Return the experiment of MLflow's id, deleted or not.
+
+    Raises:
+        NotFound: There is none.
+    """
+    number = checks.experiment_number(experiment_id)
+    try:
+        return experiments.get_by_number(connection, number)
+    except NotFound as error:
+        raise no_experiment(experiment_id) from error
 
 
 def find_active(connection: Connection, experiment_id: str) -> ExperimentState:
-    """Return the experiment of MLflow's id, which must not be deleted."""
-    state = experiments.state_of(connection, checks.experiment_number(experiment_id))
+    """Return the experiment of MLflow's id, which must not be deleted.
+
+    Raises:
+        NotFound: There is none.
+        InvalidInput: It is deleted.
+    """
+    number = checks.experiment_number(experiment_id)
+    try:
+        state = experiments.state_of(connection, number)
+    except NotFound as error:
+        raise no_experiment(experiment_id) from error
     if state.is_deleted:
         raise InvalidInput(
             f"The experiment {experiment_id} must be in the 'active' state.",
@@ -94,10 +112,15 @@ def create(tx: Transaction, given: CreateExperiment) -> Created:
     checks.check_experiment_name(given.name)
     location = given.artifact_location or ""
     checks.check_location(location)
+    location = paths.resolved(location)
     tags = {tag.key: tag.value or "" for tag in given.tags or []}
     for key, value in tags.items():
         checks.check_experiment_tag(key, value)
-    return Created(experiment_id=str(experiments.create(tx, given.name, location=location, tags=tags).number))
+    try:
+        made = experiments.create(tx, given.name, location=location, tags=tags)
+    except AlreadyExists as error:
+        raise AlreadyExists(f"Experiment(name={given.name}) already exists.", why=error.why, fix=error.fix) from error
+    return Created(experiment_id=str(made.number))
 
 
 def get(project: Project, given: WithExperiment) -> OneExperiment:
@@ -111,7 +134,7 @@ def get_by_name(project: Project, given: ByName) -> OneExperiment:
     with project.ledger.read() as connection:
         found = experiments.get_by_name(connection, given.experiment_name)
     if found is None:
-        raise NotFound(f"there is no experiment with the name '{given.experiment_name}'.")
+        raise NotFound(f"Could not find experiment with name '{given.experiment_name}'.")
     return OneExperiment(experiment=experiment_out(found))
 
 
@@ -124,7 +147,9 @@ def update(tx: Transaction, given: UpdateExperiment) -> Nothing:
     except Conflict as error:
         if row.deleted_at is None:
             raise
-        raise Conflict(error.what, why=error.why, fix=error.fix, error_code="INVALID_STATE") from error
+        raise Conflict(
+            "Cannot rename a non-active experiment.", why=error.why, fix=error.fix, error_code="INVALID_STATE"
+        ) from error
     return NOTHING
 
 
@@ -132,7 +157,7 @@ def delete(tx: Transaction, given: WithExperiment) -> Nothing:
     """Put an experiment and its runs into the bin."""
     row = find(tx.connection, given.experiment_id)
     if row.deleted_at is not None:
-        raise NotFound(f"there is no active experiment with the id '{given.experiment_id}'.", why="it is deleted")
+        raise no_experiment(given.experiment_id, "it is deleted already")
     experiments.delete(tx, row)
     return NOTHING
 
@@ -141,7 +166,7 @@ def restore(tx: Transaction, given: WithExperiment) -> Nothing:
     """Take an experiment and its runs out of the bin."""
     row = find(tx.connection, given.experiment_id)
     if row.deleted_at is None:
-        raise NotFound(f"there is no deleted experiment with the id '{given.experiment_id}'.", why="it is active")
+        raise no_experiment(given.experiment_id, "it is not deleted")
     experiments.restore(tx, row)
     return NOTHING
 
@@ -157,7 +182,12 @@ def set_tag(tx: Transaction, given: SetExperimentTag) -> Nothing:
 
 def delete_tag(tx: Transaction, given: DeleteExperimentTag) -> Nothing:
     """Take a tag off an experiment."""
-    experiments.delete_tag(tx, find_active(tx.connection, given.experiment_id).id, given.key)
+    found = find_active(tx.connection, given.experiment_id)
+    try:
+        experiments.delete_tag(tx, found.id, given.key)
+    except NotFound as error:
+        what = f"No tag with name: {given.key} in experiment with id {given.experiment_id}."
+        raise NotFound(what, fix=error.fix) from error
     return NOTHING
 
 

@@ -9,18 +9,21 @@ import msgspec
 from mlwright.errors import InvalidInput
 from mlwright.ledger import curves
 from mlwright.ledger.curves import Cursor, Point
-from mlwright.server.mlflow import checks, tokens
-from mlwright.server.mlflow.errors import invalid
+from mlwright.server.mlflow import tokens
+from mlwright.server.mlflow.errors import invalid, missing
 from mlwright.server.mlflow.route import AnyRoute, Route
 from mlwright.server.mlflow.shapes import MetricOut
 from mlwright.server.mlflow.values import Answer, Int32, Required, ms_out, number_out
 
 if TYPE_CHECKING:
+    from mlwright.ledger import Connection
     from mlwright.project import Project
 
 MOST_RUNS = 100
 MOST_POINTS = 25_000
 MOST_POINTS_OF_A_RUN = 2500
+#: Of curves with fewer points, the very points that MLflow would pick are answered; of longer ones, their course.
+SAMPLED_EXACTLY = 5000
 
 
 class GetHistory(msgspec.Struct, frozen=True):
@@ -35,7 +38,7 @@ class GetHistory(msgspec.Struct, frozen=True):
 class GetBulk(msgspec.Struct, frozen=True):
     """A metric of several runs."""
 
-    metric_key: Required
+    metric_key: str | None = None
     run_id: list[str] | None = None
     max_results: Int32 | None = None
 
@@ -85,8 +88,14 @@ def get_bulk(project: Project, given: GetBulk) -> Bulk:
     """Return the first points of a metric of several runs, run by run."""
     run_ids = given.run_id or []
     if not run_ids:
-        raise InvalidInput("Missing value for required parameter 'run_id'.", fix="name at least one run")
-    _check_runs(run_ids)
+        raise InvalidInput("GetMetricHistoryBulk request must specify at least one run_id.")
+    if len(run_ids) > MOST_RUNS:
+        raise InvalidInput(
+            f"GetMetricHistoryBulk request cannot specify more than {MOST_RUNS} run_ids, not {len(run_ids)}.",
+            fix="ask several times",
+        )
+    if not given.metric_key:
+        raise InvalidInput("GetMetricHistoryBulk request must specify a metric_key.")
     limit = min(MOST_POINTS if given.max_results is None else max(given.max_results, 0), MOST_POINTS)
     found: list[MetricOut] = []
     with project.ledger.read() as connection:
@@ -100,37 +109,50 @@ def get_bulk(project: Project, given: GetBulk) -> Bulk:
 def get_interval(project: Project, given: GetInterval) -> History:
     """Return some points of a metric of several runs, which show its course."""
     if not given.run_ids:
-        raise InvalidInput("Missing value for required parameter 'run_ids'.")
-    _check_runs(given.run_ids)
+        raise missing("run_ids")
+    if len(given.run_ids) > MOST_RUNS:
+        raise InvalidInput(
+            f"GetMetricHistoryBulkInterval request must specify at most {MOST_RUNS} run_ids, not {len(given.run_ids)}.",
+            fix="ask several times",
+        )
     limit = MOST_POINTS_OF_A_RUN if given.max_results is None else given.max_results
     if not 1 <= limit <= MOST_POINTS_OF_A_RUN:
-        raise invalid("max_results", limit, f"it must be between 1 and {MOST_POINTS_OF_A_RUN}.")
+        raise InvalidInput(f"max_results must be between 1 and {MOST_POINTS_OF_A_RUN}.", why=f"it is {limit}")
     if (given.start_step is None) != (given.end_step is None):
-        raise InvalidInput("start_step and end_step belong together.", fix="give both of them, or none")
+        raise InvalidInput("If either start step or end step are specified, both must be specified.")
     if given.start_step is not None and given.end_step is not None and given.start_step > given.end_step:
-        raise invalid("end_step", given.end_step, "it must not be less than start_step.")
+        raise InvalidInput(
+            "end_step must be greater than start_step.",
+            why=f"start_step is {given.start_step}, end_step is {given.end_step}",
+        )
     found: list[MetricOut] = []
     with project.ledger.read() as connection:
         for run_id in given.run_ids:
-            points = curves.thinned(
-                connection,
-                run_id,
-                given.metric_key,
-                points=limit,
-                first_step=given.start_step,
-                last_step=given.end_step,
-            )
-            found += _out(_spread(points, limit), run_id)
+            points = _course(connection, run_id, given, SAMPLED_EXACTLY)
+            if len(points) >= SAMPLED_EXACTLY:
+                points = _course(connection, run_id, given, limit)
+            found += _out(sampled(points, limit), run_id)
     return History(metrics=found)
 
 
-def _spread(points: list[Point], limit: int) -> list[Point]:
-    """Return at most so many points, evenly spread, the first and the last among them; of one, the last."""
+def _course(connection: Connection, run_id: str, given: GetInterval, most: int) -> list[Point]:
+    return curves.thinned(
+        connection, run_id, given.metric_key, points=most, first_step=given.start_step, last_step=given.end_step
+    )
+
+
+def sampled(points: list[Point], limit: int) -> list[Point]:
+    """Return at most so many points, as MLflow picks them: the first of each of so many stretches, and the last of all.
+
+    Example:
+        >>> sampled(list(range(10)), 5)
+        [0, 2, 4, 6, 9]
+    """
     if len(points) <= limit:
         return points
-    if limit == 1:
-        return points[-1:]
-    return [points[index * (len(points) - 1) // (limit - 1)] for index in range(limit)]
+    length, longer = divmod(len(points), limit)
+    firsts = [stretch * length + min(stretch, longer) for stretch in range(limit)]
+    return [*(points[index] for index in firsts[:-1]), points[-1]]
 
 
 def _out(points: list[Point], run_id: str | None = None) -> list[MetricOut]:
@@ -149,17 +171,8 @@ def _out(points: list[Point], run_id: str | None = None) -> list[MetricOut]:
 def _place(token: str) -> Cursor:
     found: Cursor = tokens.unpack(token, Cursor)
     if found[0].tzinfo is None or not 0 <= found[2] < 2**40 or not -(2**63) <= found[1] < 2**63:
-        raise invalid("page_token", token, "it is no token of this search.")
+        raise tokens.refused(token)
     return found
-
-
-def _check_runs(run_ids: list[str]) -> None:
-    if len(run_ids) > MOST_RUNS:
-        raise InvalidInput(
-            f"A request can name at most {MOST_RUNS} runs; this one has {len(run_ids)}.", fix="ask several times"
-        )
-    for run_id in run_ids:
-        checks.check_run_id(run_id)
 
 
 ROUTES: tuple[AnyRoute, ...] = (

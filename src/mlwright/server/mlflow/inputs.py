@@ -117,10 +117,10 @@ def search_datasets(project: Project, given: SearchDatasets) -> Summaries:
     """Return the datasets that runs of some experiments used."""
     wanted = given.experiment_ids or []
     if not wanted:
-        raise InvalidInput("Missing value for required parameter 'experiment_ids'.", fix="name at least one experiment")
+        raise InvalidInput("SearchDatasets request must specify at least one experiment_id.")
     if len(wanted) > MOST_EXPERIMENTS:
         raise InvalidInput(
-            f"A request can name at most {MOST_EXPERIMENTS} experiments; this one has {len(wanted)}.",
+            f"SearchDatasets request cannot specify more than {MOST_EXPERIMENTS} experiment_ids, not {len(wanted)}.",
             fix="ask several times",
         )
     numbers = [checks.experiment_number(text) for text in wanted]
@@ -139,11 +139,11 @@ def search_datasets(project: Project, given: SearchDatasets) -> Summaries:
 
 def _check(used: DatasetInput, path: str) -> None:
     checks.check_dataset(msgspec.structs.asdict(used.dataset), f"{path}.dataset")
-    for index, tag in enumerate(used.tags or []):
+    for tag in used.tags or []:
         if len(tag.key) > checks.LONGEST_INPUT_TAG_KEY:
-            raise too_long(f"{path}.tags[{index}].key", checks.LONGEST_INPUT_TAG_KEY)
+            raise too_long("key", checks.LONGEST_INPUT_TAG_KEY)
         if len(tag.value or "") > checks.LONGEST_INPUT_TAG:
-            raise too_long(f"{path}.tags[{index}].value", checks.LONGEST_INPUT_TAG)
+            raise too_long("value", checks.LONGEST_INPUT_TAG)
 
 
 def _dataset(given: DatasetIn) -> Dataset:

@@ -138,7 +138,7 @@ def log_model(tx: Transaction, given: LogModel) -> Nothing:
         raise invalid("model_json", given.model_json, "it is no JSON object.")
     missing = [name for name in _OF_MODEL if name not in model]
     if missing:
-        raise invalid("model_json", given.model_json, f"it lacks {', '.join(missing)}.")
+        raise InvalidInput(f"Model json is missing mandatory fields: {', '.join(missing)}.")
     runs.active(tx, given.run_id)
     known = run_log.tag_of(tx.connection, given.run_id, LOGGED_MODELS)
     kept = {name: model[name] for name in (*_OF_MODEL, *_ALSO_OF_MODEL) if name in model}

@@ -8,6 +8,7 @@ lead a client or another store out of its folder is refused.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mlwright.errors import InvalidInput
@@ -76,6 +77,18 @@ def path_of(uri: str) -> str | None:
     return None
 
 
+def resolved(location: str) -> str:
+    """Return where a client wants artifacts: a folder without a scheme is one below where the server was started.
+
+    Example:
+        >>> resolved("s3://bucket/a"), resolved("/mnt/a"), resolved("")
+        ('s3://bucket/a', '/mnt/a', '')
+    """
+    if not location or urlsplit(location).scheme or location.startswith(("/", "\\")):
+        return location
+    return str(Path.cwd() / location)
+
+
 def experiment_uri(number: int, location: str) -> str:
     """Return where the artifacts of an experiment are."""
     return location.rstrip("/") or f"{_SCHEME}:/{number}"
@@ -109,4 +122,5 @@ def _unquoted(text: str) -> str:
 
 
 def _refused(path: str, why: str) -> InvalidInput:
-    return InvalidInput(f"Invalid path '{path}'.", why=why)
+    # Clients compare the whole message.
+    return InvalidInput(f"Invalid path '{path}'.", why=why, whole_message="Invalid path")

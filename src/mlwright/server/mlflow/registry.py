@@ -166,9 +166,11 @@ def set_alias(tx: Transaction, given: SetAlias) -> Nothing:
     check_name(given.name)
     _check_alias(given.alias)
     lower = given.alias.lower()
-    if lower == "latest" or (lower[:1] == "v" and lower[1:].isdecimal()):
+    if lower == "latest":
+        raise InvalidInput(f"'{given.alias}' alias name is reserved.", why="it means the newest version")
+    if lower[:1] == "v" and lower[1:].isdecimal():
         raise InvalidInput(
-            f"'{given.alias}' alias name is reserved.", why="'latest' and v1, v2, ... mean something else"
+            f"Version alias name '{given.alias}' is reserved.", why="it means the version of that number"
         )
     edits.point_alias(tx, given.name, given.alias, version_number(given.version))
     return NOTHING

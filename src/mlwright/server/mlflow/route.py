@@ -51,11 +51,13 @@ class Call(msgspec.Struct, frozen=True):
         parts: The path's parts by name, decoded.
         query: The query string, as it was sent.
         headers: By name in lower case.
+        is_head: Whether only the head of the answer is wanted.
     """
 
     parts: dict[str, str]
     query: bytes
     headers: dict[bytes, bytes]
+    is_head: bool = False
 
 
 class Stream(msgspec.Struct, frozen=True):

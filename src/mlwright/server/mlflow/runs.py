@@ -9,10 +9,11 @@ import msgspec
 
 from mlwright.core.ids import new_id
 from mlwright.errors import InvalidInput, NotFound
-from mlwright.ledger import Transaction, run_log, runs
+from mlwright.ledger import Connection, Transaction, run_log, runs
 from mlwright.ledger.run_log import RunState
-from mlwright.ledger.runs import NewRun
+from mlwright.ledger.runs import NewRun, RunRow
 from mlwright.server.mlflow import checks, experiments, names
+from mlwright.server.mlflow.errors import no_run
 from mlwright.server.mlflow.route import AnyRoute, Change, Route
 from mlwright.server.mlflow.shapes import (
     NOTE,
@@ -82,9 +83,33 @@ def active(tx: Transaction, run_id: str) -> RunState:
         NotFound: There is none.
         InvalidInput: It is deleted.
     """
-    state = run_log.state_of(tx.connection, run_id)
+    state = there(tx, run_id)
     refuse_deleted(run_id, is_deleted=state.is_deleted)
     return state
+
+
+def there(tx: Transaction, run_id: str) -> RunState:
+    """Return the state of a run, deleted or not.
+
+    Raises:
+        NotFound: There is none.
+    """
+    try:
+        return run_log.state_of(tx.connection, run_id)
+    except NotFound as error:
+        raise no_run(run_id) from error
+
+
+def row_of(connection: Connection, run_id: str) -> RunRow:
+    """Return a run, deleted or not.
+
+    Raises:
+        NotFound: There is none.
+    """
+    try:
+        return runs.get_run(connection, run_id)
+    except NotFound as error:
+        raise no_run(run_id) from error
 
 
 def refuse_deleted(run_id: str, *, is_deleted: bool) -> None:
@@ -102,7 +127,8 @@ def create(tx: Transaction, given: CreateRun) -> OneRun:
     named = tags.get(RUN_NAME)
     if given.run_name and named and given.run_name != named:
         raise InvalidInput(
-            f"The run is named twice, and differently: run_name='{given.run_name}', {RUN_NAME}='{named}'.",
+            f"Both 'run_name' argument and '{RUN_NAME}' tag are specified, but with different values.",
+            why=f"run_name='{given.run_name}', {RUN_NAME}='{named}'",
             fix="give one of them, or both alike",
         )
     name = given.run_name or named or names.run_name()
@@ -126,13 +152,13 @@ def create(tx: Transaction, given: CreateRun) -> OneRun:
 
 def update(tx: Transaction, given: UpdateRun) -> OneInfo:
     """Change a run's status, end or name."""
-    row = runs.get_run(tx.connection, given.run_id)
+    row = row_of(tx.connection, given.run_id)
     refuse_deleted(row.id, is_deleted=row.deleted_at is not None)
     values: dict[str, Any] = {}
     if given.status is not None:
         values["status"] = status_in(given.status)
         values["ended_at"] = (row.ended_at or tx.now) if values["status"] in _ENDED else None
-    if given.end_time is not None:
+    if given.end_time:
         values["ended_at"] = ms_in(given.end_time, "end_time")
     if values.get("ended_at") is not None:
         values["duration_s"] = max(0.0, (values["ended_at"] - row.started_at).total_seconds())
@@ -149,14 +175,14 @@ def update(tx: Transaction, given: UpdateRun) -> OneInfo:
 
 def delete(tx: Transaction, given: WithRun) -> Nothing:
     """Put a run into the bin."""
-    run_log.state_of(tx.connection, given.run_id)
+    there(tx, given.run_id)
     runs.delete_run(tx, given.run_id)
     return NOTHING
 
 
 def restore(tx: Transaction, given: WithRun) -> Nothing:
     """Take a run out of the bin."""
-    run_log.state_of(tx.connection, given.run_id)
+    there(tx, given.run_id)
     runs.restore_run(tx, given.run_id)
     return NOTHING
 
@@ -164,7 +190,7 @@ def restore(tx: Transaction, given: WithRun) -> Nothing:
 def get(project: Project, given: WithRun) -> OneRun:
     """Return a run with what it logged."""
     with project.ledger.read() as connection:
-        row = runs.get_run(connection, given.run_id)
+        row = row_of(connection, given.run_id)
         return OneRun(run=run_out(row, logged_by(connection, [row.id])))
 
 
@@ -206,15 +232,13 @@ def delete_tag(tx: Transaction, run_id: str, key: str) -> None:
         NotFound: The run has no such tag.
     """
     column, empty = _MIRRORS.get(key, ("", None))
-    if not column:
+    try:
         run_log.delete_tag(tx, run_id, key)
-        return
-    row = runs.get_run(tx.connection, run_id)
-    if run_log.tag_of(tx.connection, run_id, key) is not None:
-        run_log.delete_tag(tx, run_id, key)
-    elif not getattr(row, column):
-        raise NotFound(f"run '{run_id}' has no tag '{key}'.")
-    runs.update_run(tx, run_id, **{column: empty})
+    except NotFound as error:
+        if not column or not getattr(row_of(tx.connection, run_id), column):
+            raise NotFound(f"No tag with name: {key} in run with id {run_id}.", fix=error.fix) from error
+    if column:
+        runs.update_run(tx, run_id, **{column: empty})
 
 
 def _parent(tags: dict[str, str]) -> str | None:

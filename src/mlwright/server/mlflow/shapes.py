@@ -272,7 +272,8 @@ def run_out(row: RunRow, logged: Logged) -> RunOut:
 def shown_tags(row: RunRow, tags: dict[str, str]) -> dict[str, str]:
     """Return a run's tags with what mlwright keeps in columns and MLflow in tags."""
     kept = {RUN_NAME: row.name, NOTE: row.note, PARENT: row.parent_id or ""}
-    if USER not in tags:
+    # MLflow's clients give a run its name as a tag: one without is native, and its user is no tag yet.
+    if USER not in tags and RUN_NAME not in tags:
         kept[USER] = row.actor.removeprefix("user:")
     return {**tags, **{key: value for key, value in kept.items() if value}}
 

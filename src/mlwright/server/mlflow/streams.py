@@ -83,6 +83,10 @@ async def give(store: ArtifactStore, found: Found, name: str, call: Call, send: 
         await _head(send, 416, headers)
         await send({"type": "http.response.body", "body": b""})
         return
+    if call.is_head:
+        await _head(send, 200, [*headers, (b"content-length", str(found.size_bytes).encode())])
+        await send({"type": "http.response.body", "body": b""})
+        return
     path = await in_thread(lambda: store.path(found.digest))
     with await in_thread(lambda: open(path, "rb")) as file:
         length = span.stop - span.start

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mlwright.server.mlflow.errors import invalid
+from mlwright.errors import InvalidInput
 
 
 def pack(place: Any) -> str:
@@ -25,7 +25,7 @@ def unpack(token: str, kind: Any) -> Any:
     try:
         return msgspec.json.decode(base64.b64decode(token, altchars=b"-_", validate=True), type=kind)
     except (binascii.Error, ValueError) as error:
-        raise invalid("page_token", token, "it is no token of this search.") from error
+        raise refused(token) from error
 
 
 def offset_of(token: str | None) -> int:
@@ -34,5 +34,10 @@ def offset_of(token: str | None) -> int:
         return 0
     offset: int = unpack(token, dict[str, int]).get("offset", -1)
     if not 0 <= offset < 2**62:
-        raise invalid("page_token", token, "it is no token of this search.")
+        raise refused(token)
     return offset
+
+
+def refused(token: str) -> InvalidInput:
+    """Return the error of a token that is none."""
+    return InvalidInput(f"Invalid page token '{token[:80]}'.", why="it is none of this search", fix="begin without one")
