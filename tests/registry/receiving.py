@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
 class Receiver:
-    """What was received, and how it is answered: the next of `answers`, 200 when there is none."""
+    """What was received, and how it is answered: by `raw`, else the next of `answers`, 200 when there is none."""
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[int] = []
+        self.raw: Callable[[Callable[[bytes], object]], None] | None = None
         self.url = ""
         self.lock = threading.Lock()
 
@@ -30,6 +31,10 @@ def receiver() -> Iterator[Receiver]:
             with kept.lock:
                 kept.got.append(({key.lower(): value for key, value in self.headers.items()}, body))
                 status = kept.answers.pop(0) if kept.answers else 200
+            if kept.raw is not None:
+                with suppress(OSError):
+                    kept.raw(self.wfile.write)
+                return
             self.send_response(status)
             if status == 302:
                 self.send_header("Location", kept.url)

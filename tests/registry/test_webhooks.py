@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import json
 import stat
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,35 @@ def test_a_receiver_that_nobody_listens_for_holds_up_no_other(project: Project, 
     row, _ = webhooks.deliveries(project, "dead")[-1]
     assert (row.state, row.status) == ("waiting", None)
     assert row.error
+
+
+def test_an_answer_that_never_ends_is_cut_off_and_its_body_is_not_read(
+    project: Project, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "MOST_S", 0.5)
+    listen(project, hook, "alias.*")
+    written = [0]
+    ended = threading.Event()
+
+    def drips(write: Callable[[bytes], object]) -> None:
+        write(b"HTTP/1.1 200 OK\r\n")
+        while not ended.wait(0.05):
+            write(b"x-more: 1\r\n")
+
+    def floods(write: Callable[[bytes], object]) -> None:
+        write(b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n")
+        for _ in range(1024):
+            write(b"x" * 2**20)
+            written[0] += 1
+
+    hook.raw = drips
+    posted = posting.try_webhook(project, "ci", actor=None)
+    ended.set()
+    assert (posted.state, posted.status) == ("given-up", None)
+    assert posted.error
+    hook.raw = floods
+    assert posting.try_webhook(project, "ci", actor=None).state == "delivered"
+    assert written[0] < 64
 
 
 def test_a_post_that_was_not_noted_is_made_again(

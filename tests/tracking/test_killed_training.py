@@ -65,7 +65,8 @@ def test_fifty_killed_trainings_lose_nothing_that_was_acknowledged_and_count_not
     assert done.returncode == 0, done.stderr
     killed = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(killed) == KILLS
-    assert sum(row["acknowledged"] for row in killed) > 0
+    acknowledged = sum(row["acknowledged"] for row in killed)
+    assert acknowledged > 0
     recover(project)
     with project.ledger.read() as connection:
         for row in killed:
@@ -77,5 +78,6 @@ def test_fifty_killed_trainings_lose_nothing_that_was_acknowledged_and_count_not
             params = tracked.params_of(connection, row["run"])
             assert {f"p{step}" for step in range(0, row["acknowledged"], 10)} <= set(params)
             assert runs.find_run(connection, row["run"]).status == "failed"
+    print(f"{KILLS} trainings killed, {acknowledged} acknowledged calls, all of them in the ledger once")
     assert recover(project) == 0
     assert list((project.settings.home / "journals").glob("*.journal")) == []

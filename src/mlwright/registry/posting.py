@@ -6,6 +6,9 @@ fails postpones what else is due for the same webhook, and never what is due for
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 3.0
+#: For a whole post: a receiver that sends a byte now and then must not hold up the other webhooks.
+MOST_S = 30.0
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 3600.0
 #: After a failure everything else for the same webhook waits too, but not longer than this.
@@ -51,7 +56,9 @@ def client() -> Iterator[Any]:
     import httpx2
 
     timeout = httpx2.Timeout(TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-    with httpx2.Client(timeout=timeout, follow_redirects=False, trust_env=False) as opened:
+    # Each post has a connection of its own, which `_limited` may end.
+    limits = httpx2.Limits(max_keepalive_connections=0)
+    with httpx2.Client(timeout=timeout, limits=limits, follow_redirects=False, trust_env=False) as opened:
         yield opened
 
 
@@ -140,6 +147,29 @@ def _note(project: Project, delivery: DeliveryRow, posted: Posted) -> None:
             rows.postpone(tx, delivery.webhook_id, wall_now() + timedelta(seconds=rest_s))
 
 
+@contextmanager
+def _limited(seconds: float) -> Iterator[dict[str, Any]]:
+    """Give what a request needs so that its connection is shut when a block takes longer."""
+    sockets: list[socket.socket] = []
+
+    def noticed(event: str, told: dict[str, Any]) -> None:
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            sockets.append(told["return_value"].get_extra_info("socket"))
+
+    def shut() -> None:
+        for opened in sockets:
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, shut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield {"trace": noticed}
+    finally:
+        timer.cancel()
+
+
 def _post(project: Project, http: Any, row: WebhookRow, delivery_id: str, event: Event) -> Posted:
     import httpx2
 
@@ -155,7 +185,10 @@ def _post(project: Project, http: Any, row: WebhookRow, delivery_id: str, event:
     headers = {"User-Agent": "mlwright-webhooks", **message.with_signature(secret)}
     try:
         # Only the status is read: an answer of endless length must not fill memory.
-        with http.stream("POST", row.url, content=message.body, headers=headers) as response:
+        with (
+            _limited(MOST_S) as extensions,
+            http.stream("POST", row.url, content=message.body, headers=headers, extensions=extensions) as response,
+        ):
             status = int(response.status_code)
     except (httpx2.TransportError, httpx2.InvalidURL, OSError) as error:
         return Posted(None, (str(error) or type(error).__name__)[:_ERROR_LENGTH])
