@@ -24,10 +24,10 @@ frameworks: setup ## PyTorch, Lightning, Keras, pandas ... for the tests of test
 	@sh scripts/frameworks.sh
 
 test: setup ## the whole test suite, with coverage
-	@$(BIN)/python scripts/run_tests.py $(ARGS)
+	@$(BIN)/python -m scripts.run_tests $(ARGS)
 
 test-all: setup ## the whole suite and the long soak and kill tests
-	@$(BIN)/python scripts/run_tests.py -m '' $(ARGS)
+	@$(BIN)/python -m scripts.run_tests -m '' $(ARGS)
 
 check: setup ## everything else that CI wants: lint, format, types, layers, sizes, weights, words, docs
 	@$(BIN)/python scripts/check.py $(ARGS)

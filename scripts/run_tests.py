@@ -1,6 +1,6 @@
-"""Run pytest under coverage, its subprocesses too, and end with the share covered and pytest's own closing line.
+"""Run pytest, see which lines run, in its subprocesses too, and end with the share covered and pytest's closing line.
 
-`--no-coverage` runs pytest alone, which takes about half the time; everything else is handed on to pytest. The whole
+`--no-coverage` runs pytest alone; everything else is handed on to pytest. The whole
 suite is shared by as many workers as there are cores (four at most), each test module as a whole; a part of it, or
 `-n 0`, runs in one process.
 """
@@ -11,7 +11,13 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
+import tempfile
 from pathlib import Path
+
+from coverage import CoverageData
+
+from scripts import probes
 
 ROOT = Path(__file__).resolve().parents[1]
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -23,14 +29,15 @@ def main(arguments: list[str]) -> int:
     measured = "--no-coverage" not in arguments
     handed_on = [argument for argument in arguments if argument != "--no-coverage"]
     pytest = ["-m", "pytest", *workers(handed_on, os.cpu_count() or 1), *handed_on]
-    if measured:
-        for left_over in ROOT.glob(".coverage*"):
-            left_over.unlink()
     colour = "yes" if sys.stdout.isatty() and "NO_COLOR" not in os.environ else "no"
-    under = ["-m", "coverage", "run"] if measured else []
-    code, closing = run([sys.executable, *under, *pytest, f"--color={colour}"])
+    command = [sys.executable, *pytest, f"--color={colour}"]
     if measured:
-        print(f"coverage: {_coverage()}")
+        with tempfile.TemporaryDirectory(prefix="mlwright-lines-") as folder:
+            start = probes.prepare(ROOT / "src/mlwright", Path(folder), Path(sysconfig.get_path("purelib")))
+            code, closing = run(command, {probes.VARIABLE: str(start)})
+            print(f"coverage: {_coverage(Path(folder))}")
+    else:
+        code, closing = run(command, {})
     print(closing)
     return code
 
@@ -42,9 +49,11 @@ def workers(arguments: list[str], cores: int) -> list[str]:
     return ["-n", str(min(cores, 4)), "--dist", "loadfile"] if is_whole and not chosen and cores > 1 else []
 
 
-def run(command: list[str]) -> tuple[int, str]:
+def run(command: list[str], variables: dict[str, str]) -> tuple[int, str]:
     """Run a command, pass its output on as it comes, and return its exit code and pytest's closing line."""
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         assert process.stdout is not None
         tail = b""
         while chunk := os.read(process.stdout.fileno(), 65536):
@@ -56,11 +65,14 @@ def run(command: list[str]) -> tuple[int, str]:
     return process.returncode, closing[-1] if closing else "pytest ended without its closing line"
 
 
-def _coverage() -> str:
-    """Combine what all processes measured; return the total share of lines covered."""
-    tool = [sys.executable, "-m", "coverage"]
-    subprocess.run([*tool, "combine", "--quiet"], cwd=ROOT, check=False, capture_output=True)
-    report = subprocess.run([*tool, "report", "--format=total"], cwd=ROOT, check=False, capture_output=True, text=True)
+def _coverage(folder: Path) -> str:
+    """Keep what all processes marked, for coverage.py's reports; return the total share of lines covered."""
+    data = CoverageData(str(ROOT / ".coverage"))
+    data.erase()
+    data.add_lines(probes.report(folder))
+    data.write()
+    command = [sys.executable, "-m", "coverage", "report", "--format=total"]
+    report = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     return f"{report.stdout.strip()}% of lines" if report.returncode == 0 else "nothing was measured"
 
 

@@ -57,7 +57,7 @@ def _cpu_once(command: list[str]) -> float:
 
 
 def _environment() -> dict[str, str]:
-    unwanted = {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
+    unwanted = {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "COVERAGE_BEGIN"}
     return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 

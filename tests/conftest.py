@@ -89,7 +89,7 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
 
 @pytest.fixture
 def untraced() -> Iterator[None]:
-    """Measures nothing but the code: coverage's tracer is off until the test ends."""
+    """Measures nothing but the code: a tracer, if there is one, is off until the test ends."""
     tracer = sys.gettrace()
     sys.settrace(None)
     yield

@@ -18,14 +18,14 @@ def test_exit_code_and_closing_line_are_those_of_pytest(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], body: str, code: int, closing: str
 ) -> None:
     (tmp_path / "test_one.py").write_text(f"def test_one():\n    {body}\n")
-    found = run_tests.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)])
+    found = run_tests.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)], {})
     assert found[0] == code
     assert found[1].startswith(closing)
     assert closing.encode() in capfdbinary.readouterr().out
 
 
 def test_a_run_that_dies_has_no_closing_line() -> None:
-    code, closing = run_tests.run([sys.executable, "-c", "raise SystemExit(3)"])
+    code, closing = run_tests.run([sys.executable, "-c", "raise SystemExit(3)"], {})
     assert (code, closing) == (3, "pytest ended without its closing line")
 
 
