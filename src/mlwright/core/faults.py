@@ -46,4 +46,5 @@ def revive(body: bytes) -> MlwrightError | None:
         fault = msgspec.json.decode(body, type=Fault)
     except msgspec.DecodeError:
         return None
-    return families().get(fault.code, MlwrightError)(fault.what, why=fault.why, fix=fault.fix, **fault.context)
+    context = {name: value for name, value in fault.context.items() if name not in Fault.__struct_fields__}
+    return families().get(fault.code, MlwrightError)(fault.what, why=fault.why, fix=fault.fix, **context)

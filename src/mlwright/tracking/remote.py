@@ -10,7 +10,7 @@ import base64
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -19,6 +19,7 @@ from mlwright.artifacts import gc
 from mlwright.artifacts.store import ArtifactStore, open_store
 from mlwright.core.clock import Clock, SystemClock
 from mlwright.core.faults import revive
+from mlwright.core.masking import mask
 from mlwright.core.settings import Settings
 from mlwright.errors import IntegrityError, MlwrightError, NotFound, ServerUnavailable
 from mlwright.ledger.resuming import Resumable
@@ -32,6 +33,8 @@ PREFIX = "/api/v1"
 CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 30.0
 _CHUNK = 1 << 20
+_NOT_OURS = "the answer is not one of an mlwright server"
+_Kind = TypeVar("_Kind")
 
 
 class _Part(NamedTuple):
@@ -84,7 +87,7 @@ class ServerDestination:
             reached, closed = self._append(opened, position, part.data, None)
             if reached == position and not closed:
                 raise ServerUnavailable(
-                    f"the server {self._url} takes no part of a journal.",
+                    f"the server {self.describe()} takes no part of a journal.",
                     why=f"it stays at byte {position}",
                     fix="look into the server's log",
                 )
@@ -103,13 +106,13 @@ class ServerDestination:
             answer = self._request("GET", "/journals/resumable", params=query)
         except NotFound:
             return None
-        return msgspec.json.decode(answer, type=Resumable)
+        return self._read(answer, Resumable)
 
     def fork(self, run_id: str, *, at_step: int | None, name: str) -> str:
         """Ask the server to make it."""
         body = {"at_step": at_step, "name": name, "actor": self.settings.actor}
         answer = self._request("POST", f"/runs/{quote(run_id, safe='')}/fork", json=body)
-        return str(msgspec.json.decode(answer)["run_id"])
+        return self._read(answer, _Forked).run_id
 
     def describe(self) -> str:
         """Return the server's URL."""
@@ -130,7 +133,7 @@ class ServerDestination:
         }
         if lost is not None:
             body["lost"] = msgspec.to_builtins(lost)
-        answer = msgspec.json.decode(self._request("POST", "/journals/append", json=body), type=_Answer)
+        answer = self._read(self._request("POST", "/journals/append", json=body), _Answer)
         return answer.position, answer.closed
 
     def _upload(self, digests: list[str]) -> None:
@@ -139,7 +142,7 @@ class ServerDestination:
         if not wanted:
             return
         answer = self._request("POST", "/blobs/missing", json={"digests": wanted})
-        for digest in msgspec.json.decode(answer, type=_Missing).missing:
+        for digest in self._read(answer, _Missing).missing:
             self._put(digest)
         self._there.update(wanted)
 
@@ -169,27 +172,41 @@ class ServerDestination:
             what["content"] = content()
         try:
             response = self._client().request(method, f"{self._url}{PREFIX}{path}", headers=headers, **what)
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise ServerUnavailable(
                 f"the server {self.describe()} doesn't answer.",
-                why=str(error) or type(error).__name__,
+                why=mask(str(error)) or type(error).__name__,
                 fix="what was logged is kept and shipped later: by the next start, or mlwright sync",
             ) from error
         except httpx2.InvalidURL as error:
-            raise ServerUnavailable(f"'{self.describe()}' is no address of a server.", why=str(error)) from error
+            raise ServerUnavailable(
+                f"'{self.describe()}' is no address of a server.",
+                why=mask(str(error)),
+                fix="set MLWRIGHT_SERVER to the URL that mlwright up tells, for example http://127.0.0.1:8300",
+            ) from error
         if response.is_success:
             return bytes(response.content)
         raise self._fault(response)
 
     def _fault(self, response: Any) -> MlwrightError:
         found = revive(response.content)
-        if found is None or (type(found) is MlwrightError and response.status_code >= 500):
+        if found is None or type(found) is MlwrightError:
             return ServerUnavailable(
                 f"the server {self.describe()} answered with HTTP {response.status_code}.",
-                why=str(found) if found else "the answer is not one of an mlwright server",
+                why=str(found) if found else _NOT_OURS,
                 fix="what was logged is kept; check the address and the server's log",
             )
         return found
+
+    def _read(self, answer: bytes, kind: type[_Kind]) -> _Kind:
+        try:
+            return msgspec.json.decode(answer, type=kind)
+        except msgspec.MsgspecError as error:
+            raise ServerUnavailable(
+                f"the server {self.describe()} answered something else than was asked.",
+                why=f"{_NOT_OURS}: {error}",
+                fix="what was logged is kept; check the address, and what stands between here and there",
+            ) from error
 
     def _client(self) -> Any:
         import httpx2
@@ -204,6 +221,10 @@ class ServerDestination:
 class _Answer(msgspec.Struct):
     position: int
     closed: bool
+
+
+class _Forked(msgspec.Struct):
+    run_id: str
 
 
 class _Missing(msgspec.Struct):
