@@ -49,9 +49,7 @@ def read_cursor(text: str, search: bytes, like: Sequence[type]) -> list[Any]:
         packed = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
         place = msgspec.msgpack.decode(packed, type=_Place)
     except (binascii.Error, UnicodeEncodeError, msgspec.DecodeError) as error:
-        raise InvalidInput(
-            "the cursor can't be read (page token).", why="it is none of mlwright's", fix=_FIX
-        ) from error
+        raise InvalidInput("Invalid page token.", why="it is none of mlwright's", fix=_FIX) from error
     if place.version != VERSION:
         raise InvalidInput("the cursor is of another version of mlwright (page token).", fix=_FIX)
     if place.search != search:
@@ -59,7 +57,7 @@ def read_cursor(text: str, search: bytes, like: Sequence[type]) -> list[Any]:
         raise InvalidInput("the cursor is of another search (page token).", why=why, fix=_FIX)
     fits = len(place.values) == len(like) and all(map(_is_like, place.values, like))
     if not fits:
-        raise InvalidInput("the cursor can't be read (page token).", why="its values were changed", fix=_FIX)
+        raise InvalidInput("Invalid page token.", why="its values were changed", fix=_FIX)
     return place.values
 
 

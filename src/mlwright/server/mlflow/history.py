@@ -23,7 +23,7 @@ MOST_RUNS = 100
 MOST_POINTS = 25_000
 MOST_POINTS_OF_A_RUN = 2500
 #: Of curves with fewer points, the very points that MLflow would pick are answered; of longer ones, their course.
-SAMPLED_EXACTLY = 5000
+SAMPLED_EXACTLY = 30_000
 
 
 class GetHistory(msgspec.Struct, frozen=True):

@@ -87,7 +87,7 @@ def log_param(tx: Transaction, given: LogParam) -> Nothing:
     """Log one param."""
     checks.check_key(given.key, "key", "Param key")
     runs.active(tx, given.run_id)
-    run_log.set_params(tx, given.run_id, {given.key: _param(given)})
+    runs.set_params(tx, given.run_id, {given.key: _param(given)})
     return NOTHING
 
 
@@ -117,7 +117,7 @@ def log_batch(tx: Transaction, given: LogBatch) -> Nothing:
     checks.check_batch(len(metrics), len(params), len(tags))
     runs.active(tx, given.run_id)
     if texts:
-        run_log.set_params(tx, given.run_id, texts)
+        runs.set_params(tx, given.run_id, texts)
     if rows:
         curves.add_rows(tx, given.run_id, rows)
         of_models = [_of_model(metric, given.run_id) for metric in metrics if metric.model_id]
@@ -133,7 +133,7 @@ def log_model(tx: Transaction, given: LogModel) -> Nothing:
     try:
         model = msgspec.json.decode(given.model_json)
     except msgspec.DecodeError as error:
-        raise invalid("model_json", given.model_json, "it is no JSON.") from error
+        raise InvalidInput("Malformed model info.", why="model_json is no JSON") from error
     if not isinstance(model, dict):
         raise invalid("model_json", given.model_json, "it is no JSON object.")
     missing = [name for name in _OF_MODEL if name not in model]

@@ -28,7 +28,7 @@ from mlwright.server.mlflow.shapes import (
     run_out,
     status_in,
 )
-from mlwright.server.mlflow.values import NOTHING, Answer, Int64, Nothing, Required, ms_in
+from mlwright.server.mlflow.values import FIRST_MS, NOTHING, Answer, Int64, Nothing, Required, ms_in
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -127,8 +127,8 @@ def create(tx: Transaction, given: CreateRun) -> OneRun:
     named = tags.get(RUN_NAME)
     if given.run_name and named and given.run_name != named:
         raise InvalidInput(
-            f"Both 'run_name' argument and '{RUN_NAME}' tag are specified, but with different values.",
-            why=f"run_name='{given.run_name}', {RUN_NAME}='{named}'",
+            f"Both 'run_name' argument and '{RUN_NAME}' tag are specified, but with different values "
+            f"(run_name='{given.run_name}', {RUN_NAME}='{named}').",
             fix="give one of them, or both alike",
         )
     name = given.run_name or named or names.run_name()
@@ -138,7 +138,7 @@ def create(tx: Transaction, given: CreateRun) -> OneRun:
         experiment=experiment.name,
         name=name,
         kind="script",
-        started_at=ms_in(given.start_time, "start_time") if given.start_time else None,
+        started_at=ms_in(given.start_time, "start_time", least=FIRST_MS) if given.start_time else None,
         note=tags.get(NOTE, ""),
         parent_id=_parent(tags),
         actor=f"user:{given.user_id}" if given.user_id else "",
@@ -159,7 +159,7 @@ def update(tx: Transaction, given: UpdateRun) -> OneInfo:
         values["status"] = status_in(given.status)
         values["ended_at"] = (row.ended_at or tx.now) if values["status"] in _ENDED else None
     if given.end_time:
-        values["ended_at"] = ms_in(given.end_time, "end_time")
+        values["ended_at"] = ms_in(given.end_time, "end_time", least=FIRST_MS)
     if values.get("ended_at") is not None:
         values["duration_s"] = max(0.0, (values["ended_at"] - row.started_at).total_seconds())
     if given.run_name:
@@ -207,6 +207,19 @@ def checked_tags(tags: list[Tag], path: str = "tags") -> dict[str, str]:
     return found
 
 
+def set_params(tx: Transaction, run_id: str, params: dict[str, str]) -> None:
+    """Give a run params.
+
+    Raises:
+        InvalidInput: The run has one of them with another text.
+    """
+    try:
+        run_log.set_params(tx, run_id, params)
+    except InvalidInput as error:
+        what = "Changing param values is not allowed."
+        raise InvalidInput(what, why=f"{error.what} {error.why}", fix=error.fix) from error
+
+
 def set_tags(tx: Transaction, run_id: str, tags: dict[str, str]) -> None:
     """Give a run tags, and the columns that mirror some of them their values."""
     mirrored: dict[str, Any] = {}
@@ -226,11 +239,17 @@ def set_tags(tx: Transaction, run_id: str, tags: dict[str, str]) -> None:
 
 
 def delete_tag(tx: Transaction, run_id: str, key: str) -> None:
-    """Take a tag off a run, and empty the column that mirrors it.
+    """Take a tag off a run, and empty the column that mirrors it; a run keeps its name when it loses the name's tag.
 
     Raises:
         NotFound: The run has no such tag.
     """
+    if key == RUN_NAME:
+        if run_log.tag_of(tx.connection, run_id, key) == "":
+            raise NotFound(f"No tag with name: {key} in run with id {run_id}.")
+        # An empty text stands for the tag that is gone: nobody can set one.
+        run_log.set_tags(tx, run_id, {RUN_NAME: ""})
+        return
     column, empty = _MIRRORS.get(key, ("", None))
     try:
         run_log.delete_tag(tx, run_id, key)

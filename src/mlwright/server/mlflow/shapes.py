@@ -260,7 +260,8 @@ def run_out(row: RunRow, logged: Logged) -> RunOut:
             tags=tags_out(shown_tags(row, logged.tags.get(row.id, {}))),
         ),
         inputs=RunInputs(
-            dataset_inputs=[_dataset_out(used) for used in logged.datasets.get(row.id, [])],
+            # Their ids sort by when they were first seen.
+            dataset_inputs=[_dataset_out(used) for used in sorted(logged.datasets.get(row.id, []), key=_id_of)],
             model_inputs=[ModelInput(used.model_id) for used in models if used.role == "input"],
         ),
         outputs=RunOutputs(
@@ -275,11 +276,19 @@ def shown_tags(row: RunRow, tags: dict[str, str]) -> dict[str, str]:
     # MLflow's clients give a run its name as a tag: one without is native, and its user is no tag yet.
     if USER not in tags and RUN_NAME not in tags:
         kept[USER] = row.actor.removeprefix("user:")
+    if tags.get(RUN_NAME) == "":
+        # A client took the tag off; the run keeps its name.
+        tags = {key: value for key, value in tags.items() if key != RUN_NAME}
+        del kept[RUN_NAME]
     return {**tags, **{key: value for key, value in kept.items() if value}}
 
 
 def _metric_out(summary: Summary) -> MetricOut:
     return MetricOut(summary.key, number_out(summary.last), ms_out(summary.last_at), summary.last_step)
+
+
+def _id_of(used: UsedDataset) -> str:
+    return used.id
 
 
 def _dataset_out(used: UsedDataset) -> DatasetInputOut:

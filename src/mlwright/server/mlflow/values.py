@@ -28,7 +28,8 @@ Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 #: A number of an answer: what JSON has no number for is a text.
 Number = float | str
 
-#: The last millisecond of the year 9999.
+#: The first millisecond of the year 1, and the last one of the year 9999.
+FIRST_MS = -62_135_596_800_000
 LAST_MS = 253_402_300_799_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -65,13 +66,18 @@ def ms_out(moment: datetime) -> int:
     return (moment - _EPOCH) // _MILLISECOND
 
 
-def ms_in(value: int, name: str) -> datetime:
+def ms_in(value: int, name: str, *, least: int = 0) -> datetime:
     """Return the moment of some milliseconds since 1970.
 
+    Args:
+        value: The milliseconds.
+        name: What they are called in the request.
+        least: The first that can be taken.
+
     Raises:
-        InvalidInput: It lies before 1970 or after the year 9999.
+        InvalidInput: It lies before that, or after the year 9999.
     """
-    if not 0 <= value <= LAST_MS:
+    if not least <= value <= LAST_MS:
         raise invalid(name, value, "it must be milliseconds since 1970, up to the end of the year 9999.")
     return _EPOCH + timedelta(milliseconds=value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -135,8 +136,9 @@ class Tested(msgspec.Struct, frozen=True):
 def create(project: Project, given: CreateWebhook) -> WebhookAnswer:
     """Make a webhook."""
     _check_name(given.name)
+    _check_url(given.url)
     if not given.events:
-        raise invalid("events", [], "it must be a non-empty list.")
+        raise InvalidInput("Webhook events must be a non-empty list.")
     new = webhooks.NewWebhook(
         name=given.name,
         url=given.url,
@@ -172,6 +174,8 @@ def update(project: Project, given: UpdateWebhook) -> WebhookAnswer:
     row = _found(project, given.webhook_id)
     if given.name:
         _check_name(given.name)
+    if given.url:
+        _check_url(given.url)
     changes: dict[str, object] = {
         "name": given.name or None,
         "url": given.url or None,
@@ -232,7 +236,7 @@ def _pattern(event: EventIn) -> str:
         raise Unsupported(f"there are no events of {entity}.", why="prompts and budgets are not supported yet")
     if entity not in ACTIONS or action not in ACTIONS[entity]:
         known = ", ".join(f"{noun}.{verb}" for noun, verbs in ACTIONS.items() for verb in verbs)
-        raise invalid("events", f"{entity}.{action}", f"known: {known}.")
+        raise InvalidInput(f"Invalid action '{action}' for entity '{entity}'.", why=f"known are {known}")
     return f"{entity}.{action}".lower()
 
 
@@ -253,6 +257,20 @@ def _check_name(name: str) -> None:
             f"Webhook name '{name}' is invalid.",
             why="it has 1 to 63 letters, digits, dots, underscores and hyphens, with a letter or digit at both ends",
         )
+
+
+def _check_url(url: str) -> None:
+    """Refuse an address that nothing can be posted to, in words that clients look for."""
+    if not url.strip():
+        raise InvalidInput("Webhook URL cannot be empty or just whitespace.")
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise InvalidInput(f"Invalid webhook URL '{url}'.", why=str(error)) from error
+    if parts.scheme not in ("http", "https"):
+        raise InvalidInput(f"Invalid webhook URL scheme: '{parts.scheme}'.", why="http and https can be delivered to")
+    if not parts.hostname:
+        raise InvalidInput(f"Webhook URL must include a hostname: '{url}'.")
 
 
 ROUTES = (
