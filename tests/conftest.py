@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from mlwright import project as projects
-from mlwright.core.settings import PROJECT_FILE
+from mlwright.core.settings import HOME_NAME, PROJECT_FILE
 from mlwright.ledger import Ledger
 from mlwright.project import Project
 from postgres_cluster import Absent, Cluster
@@ -39,10 +39,20 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         left.close()
 
 
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite ledger in which nothing has happened, to be copied: making its tables takes ten times as long."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    Ledger(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def project_folder(tmp_path: Path) -> Path:
-    """A folder that is a project of its own, whatever lies in the folders above it."""
+def project_folder(tmp_path: Path, empty_ledger: Path) -> Path:
+    """A folder that is a project of its own, whatever lies in the folders above it; nothing has happened in it."""
     (tmp_path / PROJECT_FILE).write_text('durability = "normal"\nactor = "user:test"\n')
+    (tmp_path / HOME_NAME).mkdir()
+    shutil.copyfile(empty_ledger, tmp_path / HOME_NAME / "ledger.db")
     return tmp_path
 
 
@@ -66,18 +76,31 @@ def postgres_cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def postgres_url(postgres_cluster: Cluster) -> Iterator[str]:
-    """The URL of a fresh, empty PostgreSQL database."""
+    """The URL of a PostgreSQL database with a ledger in which nothing has happened."""
     url = postgres_cluster.fresh()
     yield url
     postgres_cluster.drop(url)
 
 
 @pytest.fixture(params=BOTH_DATABASES)
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a fresh, empty database: once SQLite, once PostgreSQL."""
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path, empty_ledger: Path) -> str:
+    """The URL of a ledger in which nothing has happened: once on SQLite, once on PostgreSQL."""
     if request.param == "sqlite":
+        shutil.copyfile(empty_ledger, tmp_path / "ledger.db")
         return f"sqlite:///{tmp_path / 'ledger.db'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(params=BOTH_DATABASES)
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables: once SQLite, once PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        return
+    cluster = request.getfixturevalue("postgres_cluster")
+    url = cluster.bare()
+    yield url
+    cluster.drop(url)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from commanding import Command, Ended
 from filled import filled as filled
 from filled import local as local
 from mlwright.cli.main import main
+from mlwright.core.settings import HOME_NAME
 
 
 @pytest.fixture
@@ -27,6 +29,13 @@ def command(project_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
         return Ended(code, out, talk)
 
     return run
+
+
+@pytest.fixture
+def untouched(project_folder: Path) -> Path:
+    """The project's folder as it is before mlwright was ever called in it."""
+    shutil.rmtree(project_folder / HOME_NAME)
+    return project_folder
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_a_typo_is_usage_with_a_hint(command: Command, words: list[str], hint: s
 @pytest.mark.parametrize(
     "words", [["rusn", "--json"], ["runs", "--json"], ["runs", "--limit", "x", "--json"]], ids="_".join
 )
-def test_errors_are_json_when_data_would_be(command: Command, words: list[str]) -> None:
+def test_errors_are_json_when_data_would_be(command: Command, untouched: Path, words: list[str]) -> None:
     ended = command(*words)
     told = json.loads(ended.talk)
     assert told["version"] == 1
@@ -100,12 +100,12 @@ def test_errors_are_json_when_data_would_be(command: Command, words: list[str]) 
 
 @pytest.mark.parametrize("name", ["runs", "models", "deployments", "monitors", "alerts", "events"])
 def test_a_listing_in_a_folder_without_project_says_so_and_makes_nothing(
-    command: Command, project_folder: Path, name: str
+    command: Command, untouched: Path, name: str
 ) -> None:
     ended = command(name)
     assert ended.code == 4
     assert "no project here" in ended.talk
-    assert [path.name for path in project_folder.iterdir()] == [PROJECT_FILE]
+    assert [path.name for path in untouched.iterdir()] == [PROJECT_FILE]
 
 
 def every_family() -> list[type[errors.MlwrightError]]:

@@ -78,12 +78,12 @@ def test_a_result_can_be_had_as_json(command: Command) -> None:
     ("words", "hint"), [(["--cuont", "3"], "'count'"), (["--count", "many"], "many")], ids=["unknown", "wrong"]
 )
 def test_a_wrong_parameter_is_usage_before_anything_is_made(
-    command: Command, project_folder: Path, words: list[str], hint: str
+    command: Command, untouched: Path, words: list[str], hint: str
 ) -> None:
     ended = command("run", "flows.py:good", *words)
     assert ended.code == 2
     assert hint in ended.talk
-    assert not (project_folder / ".mlwright").exists()
+    assert not (untouched / ".mlwright").exists()
 
 
 @pytest.mark.parametrize("target", ["flows.py:godo", "nowhere.py:good", "no_such_package:good"])

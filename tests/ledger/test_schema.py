@@ -49,11 +49,11 @@ def _parts(sql: str) -> list[str]:
     return sorted(part.rstrip(") ") for part in " ".join(sql.split()).split(", CONSTRAINT "))
 
 
-def test_migrating_and_creating_end_at_the_same_schema(ledger_url: str, request: pytest.FixtureRequest) -> None:
-    other_url = ledger_url + "-2"
-    if ledger_url.startswith("postgresql"):
-        other_url = request.getfixturevalue("postgres_cluster").fresh()
-    created, migrated = engine_of(ledger_url), engine_of(other_url)
+def test_migrating_and_creating_end_at_the_same_schema(bare_url: str, request: pytest.FixtureRequest) -> None:
+    other_url = bare_url + "-2"
+    if bare_url.startswith("postgresql"):
+        other_url = request.getfixturevalue("postgres_cluster").bare()
+    created, migrated = engine_of(bare_url), engine_of(other_url)
     migrate.ensure(created, create=True)
     with migrated.connect().execution_options(mlwright_write=True) as connection, connection.begin():
         migrate.upgrade(connection)
@@ -65,7 +65,7 @@ def test_migrating_and_creating_end_at_the_same_schema(ledger_url: str, request:
     finally:
         created.dispose()
         migrated.dispose()
-        if ledger_url.startswith("postgresql"):
+        if bare_url.startswith("postgresql"):
             request.getfixturevalue("postgres_cluster").drop(other_url)
 
 
@@ -99,15 +99,15 @@ def test_a_ledger_of_a_newer_schema_is_refused_and_left_alone(ledger_url: str) -
     engine.dispose()
 
 
-def test_an_absent_ledger_is_not_made_unless_that_is_wished(ledger_url: str, tmp_path: Path) -> None:
+def test_an_absent_ledger_is_not_made_unless_that_is_wished(bare_url: str, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no ledger"):
-        Ledger(ledger_url, create=False)
+        Ledger(bare_url, create=False)
     assert not (tmp_path / "ledger.db").exists()
 
 
-def test_an_existing_ledger_is_opened_without_the_wish_to_make_one(ledger_url: str) -> None:
-    Ledger(ledger_url).close()
-    Ledger(ledger_url, create=False).close()
+def test_an_existing_ledger_is_opened_without_the_wish_to_make_one(bare_url: str) -> None:
+    Ledger(bare_url).close()
+    Ledger(bare_url, create=False).close()
 
 
 _OPENER = """
@@ -120,8 +120,8 @@ with Ledger(sys.argv[1], durability="normal") as ledger, ledger.read() as connec
 """
 
 
-def test_processes_that_make_a_ledger_at_once_end_with_one(ledger_url: str) -> None:
-    command = [sys.executable, "-c", _OPENER, ledger_url]
+def test_processes_that_make_a_ledger_at_once_end_with_one(bare_url: str) -> None:
+    command = [sys.executable, "-c", _OPENER, bare_url]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     processes = [subprocess.Popen(command, **pipes) for _ in range(4)]  # type: ignore[call-overload]
     for process in processes:

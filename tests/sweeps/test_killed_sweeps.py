@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -109,6 +110,27 @@ def test_worker_processes_end_with_the_sweep_that_started_them(project_folder: P
     process.wait()
     assert workers
     wait_until(lambda: not any(map(is_alive, workers)), "the end of the workers")
+
+
+_TALKING = """
+import sys, time
+from mlwright.sweeps.worker import _Line
+from mlwright.sweeps.workers import Reported
+
+_Line(int(sys.argv[1])).send(Reported(step=0, value=0.5))
+time.sleep(600)
+"""
+
+
+def test_a_worker_ends_even_if_what_it_had_said_was_never_read() -> None:
+    ours, its = socket.socketpair()
+    with ours, its:
+        number = its.fileno()
+        worker = subprocess.Popen([sys.executable, "-c", _TALKING, str(number)], pass_fds=[number])
+        its.close()
+        # Waits for the report and leaves it unread, as a killed process may: the worker's line is reset then, not closed.
+        assert ours.recv(1, socket.MSG_PEEK)
+    assert worker.wait(60) == 1
 
 
 def children_of(pid: int) -> list[int]:

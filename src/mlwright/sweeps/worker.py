@@ -42,10 +42,13 @@ class _Line:
         return isinstance(answer, Answer) and answer.stop
 
     def _listen(self) -> None:
-        with self._socket.makefile("rb") as lines:
-            for line in lines:
-                self._messages.put(msgspec.json.decode(line, type=ToWorker))
-        os._exit(1)
+        try:
+            with self._socket.makefile("rb") as lines:
+                for line in lines:
+                    self._messages.put(msgspec.json.decode(line, type=ToWorker))
+        finally:
+            # Also when reading fails: what a killed process had not read yet makes its end of the line a reset.
+            os._exit(1)
 
 
 def main(number: int) -> None:
