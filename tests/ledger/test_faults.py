@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,8 +19,7 @@ from mlwright.errors import (
 )
 from mlwright.ledger import Ledger, outbox, store
 from postgres_cluster import Cluster
-
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to mount a file system or to become another user")
+from small_disks import needs_root, small_disk
 
 
 def emit(ledger: Ledger, **data: object) -> None:
@@ -92,19 +90,14 @@ def test_a_damaged_page_is_named(url: str, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with small_disk(tmp_path / "small", size="2m") as folder:
+        yield folder
 
 
 @needs_root
-def test_a_full_disk_is_named_and_what_was_acknowledged_stays(small_disk: Path) -> None:
+def test_a_full_disk_is_named_and_what_was_acknowledged_stays(disk: Path) -> None:
     written = 0
 
     def fill(ledger: Ledger) -> None:
@@ -113,9 +106,9 @@ def test_a_full_disk_is_named_and_what_was_acknowledged_stays(small_disk: Path) 
             emit(ledger, text="x" * 50_000)
             written += 1
 
-    url = f"sqlite:///{small_disk / 'ledger.db'}"
+    url = f"sqlite:///{disk / 'ledger.db'}"
     with Ledger(url) as ledger:
-        with pytest.raises(StorageFull, match=str(small_disk)):
+        with pytest.raises(StorageFull, match=str(disk)):
             fill(ledger)
         assert count(ledger) == written > 0
     with Ledger(url) as ledger:
