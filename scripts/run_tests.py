@@ -46,7 +46,7 @@ def workers(arguments: list[str], cores: int) -> list[str]:
     """Return pytest's options for sharing the work: none when only a part of the suite is wanted."""
     is_whole = all(argument.startswith("-") for argument in arguments if argument != "")
     chosen = any(argument.startswith(("-n", "-k", "--numprocesses", "--pdb", "-x", "--co")) for argument in arguments)
-    return ["-n", str(min(cores, 4)), "--dist", "loadfile"] if is_whole and not chosen and cores > 1 else []
+    return ["-n", str(min(cores, 4)), "--dist", "loadfile", "--no-loadscope-reorder"] if is_whole and not chosen and cores > 1 else []
 
 
 def run(command: list[str], variables: dict[str, str]) -> tuple[int, str]:

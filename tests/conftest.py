@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from mlwright import project as projects
 from mlwright.core.settings import HOME_NAME, PROJECT_FILE
@@ -19,11 +19,50 @@ from mlwright.ledger import Ledger
 from mlwright.project import Project
 from postgres_cluster import Absent, Cluster
 
-# How long an example takes says more about what else the machine does than about the code.
-settings.register_profile("house", deadline=None)
+# How long an example takes, and how long it takes to make one, says more about what else the machine does than about
+# the code. The same examples each time: a failure is the change's own, and not found by luck on the day of a release.
+_SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+settings.register_profile("house", _SETTINGS, derandomize=True)
+#: What `make test-all` uses: other examples each time.
+settings.register_profile("roaming", _SETTINGS)
 settings.load_profile("house")
 
+#: The modules that take longest: begun first, so that no worker is left alone with one at the end.
+LONG = (
+    "test_documentation",
+    "test_tracking_client",
+    "test_flights_demo",
+    "test_models_client",
+    "test_kill",
+    "test_killed_sweeps",
+    "test_moving_from_mlflow",
+    "test_monitors",
+    "test_searching_runs",
+    "test_killed_training",
+    "test_schemathesis",
+    "test_sweeps",
+    "test_mlflow_fuzz",
+    "test_faults",
+    "test_executors",
+    "test_flights_features",
+    "test_page_in_browser",
+    "test_engine",
+    "test_spec",
+    "test_remote_tracking",
+)
 BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the long tests, where they are wanted, look further."""
+    if config.option.markexpr == "":
+        settings.load_profile("roaming")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that take longest, each as a whole and in its own order."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 
 
 @pytest.fixture(autouse=True)

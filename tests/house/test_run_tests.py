@@ -9,6 +9,8 @@ import pytest
 
 from scripts import run_tests
 
+SHARING = ["--dist", "loadfile", "--no-loadscope-reorder"]
+
 
 @pytest.mark.parametrize(
     ("body", "code", "closing"),
@@ -32,8 +34,8 @@ def test_a_run_that_dies_has_no_closing_line() -> None:
 @pytest.mark.parametrize(
     ("arguments", "cores", "shared"),
     [
-        ([], 2, ["-n", "2", "--dist", "loadfile"]),
-        (["-m", ""], 16, ["-n", "4", "--dist", "loadfile"]),
+        ([], 2, ["-n", "2", *SHARING]),
+        (["-m", ""], 16, ["-n", "4", *SHARING]),
         ([], 1, []),
         (["tests/core"], 2, []),
         (["-k", "ledger"], 2, []),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlwright.core.clock import ReplayClock
@@ -40,7 +40,7 @@ NAMES = st.text(alphabet=st.sampled_from("aAbé_%-.0 /"), min_size=1, max_size=6
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.sets(NAMES, max_size=8), NAMES)
 def test_below_means_the_same_as_for_any_text(ledger: Ledger, names: set[str], folder: str) -> None:
     with ledger.write() as tx:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlwright.core.ids import new_id
@@ -15,7 +15,7 @@ from mlwright.ledger import runs as run_rows
 from mlwright.ledger.curves import Point
 from mlwright.ledger.schema import meta, models, tags
 
-one_ledger = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+one_ledger = settings(max_examples=60)
 moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.timezones())
 documents = st.recursive(
     st.none()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow_api import ON_BOTH, Reply, Speaker
 
@@ -309,7 +309,7 @@ def test_the_files_of_versions_can_be_read_only(api: Speaker) -> None:
     assert read(api, path).error == "RESOURCE_DOES_NOT_EXIST"
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(st.text(alphabet=st.sampled_from("a./\\%2eEfF5cC0:#~ \0\n\u00e9\ud800"), max_size=20))
 def test_no_path_leaves_its_folder(text: str) -> None:
     from mlwright.errors import InvalidInput
@@ -324,7 +324,7 @@ def test_no_path_leaves_its_folder(text: str) -> None:
     assert path_of(f"mlflow-artifacts:/{path}") is not None or "?" in path
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(
     st.sampled_from(["GET", "PUT", "DELETE", "POST"]),
     st.sampled_from(["artifacts/", "artifacts", "mpu/create/", "mpu/complete/", "mpu/part/", "presigned/", ""]),

@@ -115,7 +115,7 @@ def test_no_body_breaks_a_route(speaker: Speaker, route: Change | Route) -> None
 @example(b'{"run_id": "' + b"[" * 40)
 @example(b"[" * 100_000)
 @example(b'"' + b'{\\"a\\":1}' + b'"')
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 def test_no_bytes_break_it(speaker: Speaker, body: bytes) -> None:
     reply = speaker.send("POST", f"{PREFIX}/runs/log-batch", body, kind="application/json")
     assert reply.status in (200, 400, 404)
@@ -124,7 +124,7 @@ def test_no_bytes_break_it(speaker: Speaker, body: bytes) -> None:
 @given(query=st.text(max_size=60))
 @example("run_id=%ff&metric_key=%00")
 @example("run_id=a&run_id=b")
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 def test_no_query_breaks_it(speaker: Speaker, query: str) -> None:
     sent = query.encode("ascii", "ignore").decode()
     for path in ("runs/get", "metrics/get-history", "metrics/get-history-bulk", "experiments/search"):
@@ -134,7 +134,7 @@ def test_no_query_breaks_it(speaker: Speaker, query: str) -> None:
 @given(path=st.text(max_size=40))
 @example("/api/2.0/mlflow/../../v2")
 @example("/api/2.0/mlflow//runs/create")
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 def test_no_path_breaks_it(speaker: Speaker, path: str) -> None:
     for method in ("GET", "POST", "DELETE", "TRACE"):
         reply = speaker.send(method, f"{PREFIX}/{path}", kind="application/json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow_api import PREFIX, Speaker
 
@@ -32,7 +32,7 @@ BODIES = st.dictionaries(
 )
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(st.sampled_from(PATHS), st.sampled_from(["POST", "GET", "PATCH", "DELETE"]), BODIES)
 def test_no_request_about_models_breaks_the_server(api: Speaker, path: str, method: str, body: Any) -> None:
     reply = api.send(method, f"{PREFIX}/{path}", json.dumps(body).encode(), kind="application/json")

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from messages import answer, request, tensors
 
@@ -201,7 +201,7 @@ JSON = st.recursive(
 MEMBERS = st.sampled_from(["name", "datatype", "shape", "data", "parameters"])
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=200)
 @given(
     st.integers(0, 4), MEMBERS, JSON, st.dictionaries(st.sampled_from(["id", "inputs", "outputs", "parameters"]), JSON)
 )
@@ -216,7 +216,7 @@ def test_no_body_makes_the_server_fail(
         assert status == 200 or (status == 400 and list(told) == ["error"]), told
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=60), st.text(max_size=30))
 def test_no_bytes_and_no_path_make_the_server_fail(client: Client, live: None, body: bytes, path: str) -> None:
     assert client("POST", "/v2/models/live/infer", body)[0] == 400

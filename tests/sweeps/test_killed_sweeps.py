@@ -128,7 +128,7 @@ def test_a_worker_ends_even_if_what_it_had_said_was_never_read() -> None:
         number = its.fileno()
         worker = subprocess.Popen([sys.executable, "-c", _TALKING, str(number)], pass_fds=[number])
         its.close()
-        # Waits for the report and leaves it unread, as a killed process may: the worker's line is reset then, not closed.
+        # Waits for the report and leaves it unread, as a killed process may: the worker's line is then reset.
         assert ours.recv(1, socket.MSG_PEEK)
     assert worker.wait(60) == 1
 
