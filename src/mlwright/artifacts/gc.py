@@ -22,7 +22,7 @@ from mlwright.ledger import artifacts as rows
 #: How long a blob that nothing refers to is kept, counted from when it was last put.
 GRACE_S = 24 * 3600.0
 # Blobs of these codecs never name others; every other blob that is kept is searched for digests.
-_LEAF_CODECS = ("arrow", "bytes", "columns", "json", "numpy", "pandas", "parquet", "pickle", "skops", "text")
+_LEAF_CODECS = ("arrow", "bytes", "columns", "json", "numpy", "pandas", "parquet", "pickle", "skops", "tensors", "text")
 _JSON_STARTS = (b"{", b"[")
 _PIECE = 1 << 20
 _LONGEST_DIGEST = len("sha256:") + 64

@@ -1,7 +1,7 @@
-"""Keras: `Model.fit`, with the metrics of each epoch.
+"""Keras: `Model.fit`, with the metrics of each epoch, early stopping, the checkpoint and the model's archive.
 
-Written to the public interface of Keras 3 (`keras.Model.fit`, `keras.callbacks.Callback`); this project's tests run it
-against a stand-in with that interface, and against Keras itself only where it is installed.
+Written to the public interface of Keras 3 (`keras.Model.fit`, `keras.callbacks.Callback`) and tested on Keras 3.15 with
+PyTorch 2.13 below it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mlwright.tracking.autologging.port import Undo
 from mlwright.tracking.autologging.trainings import Arguments, Steps, watched
 
 _SET = ("epochs", "batch_size", "validation_split", "initial_epoch", "steps_per_epoch")
+_STOPPING = ("monitor", "mode", "patience", "min_delta", "restore_best_weights")
 
 
 class KerasAutologger:
@@ -58,9 +59,12 @@ def _before(fit: Fit, given: Arguments) -> None:
     fit.tag("autolog.estimator", type(model).__qualname__)
     fit.params({key: given[key] for key in _SET if key in given})
     safely("the optimizer of keras", _log_optimizer, fit, model)
+    for stopping in _with(given, "patience", "stopped_epoch"):
+        found = {key: getattr(stopping, key) for key in _STOPPING if hasattr(stopping, key)}
+        fit.params({f"early_stopping/{key}": value for key, value in found.items() if not callable(value)})
     for name, context in (("x", "training"), ("y", "training target")):
         # Of a generator or a loader there is nothing that could be read without using it up.
-        if hasattr(given.get(name), "__array_interface__") or hasattr(given.get(name), "iloc"):
+        if any(hasattr(given.get(name), sign) for sign in ("__array_interface__", "iloc", "data_ptr")):
             safely("the training data", fit.dataset, given[name], context)
 
 
@@ -70,7 +74,35 @@ def _log_optimizer(fit: Fit, model: Any) -> None:
 
 
 def _after(fit: Fit, _: Any, given: Arguments) -> None:
+    for stopping in _with(given, "patience", "stopped_epoch"):
+        safely("the end of a training of keras", _log_stop, fit, stopping)
+    if fit.options.models:
+        for kept in _with(given, "filepath", "save_weights_only"):
+            safely("a checkpoint of keras", _keep_checkpoint, fit, kept)
     fit.model("model.keras", lambda: _archive(given["self"]), "bytes")
+
+
+def _log_stop(fit: Fit, stopping: Any) -> None:
+    found = {"early_stopping/best_epoch": stopping.best_epoch, "early_stopping/best_score": stopping.best}
+    if stopping.stopped_epoch:
+        found["stopped_epoch"] = stopping.stopped_epoch
+    fit.metrics({key: float(value) for key, value in found.items() if value is not None})
+
+
+def _keep_checkpoint(fit: Fit, kept: Any) -> None:
+    # With a pattern for a name there is a file for each epoch, and which is the best nobody tells.
+    path = Path(str(kept.filepath))
+    if path.is_file():
+        fit.file(f"checkpoints/{path.name}", path)
+        if getattr(kept, "best", None) is not None and kept.save_best_only:
+            fit.metrics({"checkpoint/best_score": float(kept.best)})
+
+
+def _with(given: Arguments, *attributes: str) -> list[Any]:
+    listed = given.get("callbacks") or ()
+    return (
+        [one for one in listed if all(hasattr(one, name) for name in attributes)] if hasattr(listed, "__iter__") else []
+    )
 
 
 def _archive(model: Any) -> bytes:

@@ -9,6 +9,7 @@ A codec is chosen by the value's type, or asked for by name. Equal values give e
 | `json` | None, numbers, lists, dicts, tuples, sets, times, enums, dataclasses and msgspec Structs, nested at will |
 | `numpy` | a NumPy array |
 | `columns` | a dict of names and NumPy arrays: the plain frame |
+| `tensors` | a PyTorch tensor, or a dict of names and tensors (`state_dict()`) |
 | `arrow`, `parquet` | a `pyarrow.Table`; parquet on request |
 | `pandas` | a `pandas.DataFrame` |
 | `file`, `folder` | a `pathlib.Path` |

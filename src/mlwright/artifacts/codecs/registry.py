@@ -14,6 +14,7 @@ from mlwright.artifacts.codecs.pickles import PickleCodec
 from mlwright.artifacts.codecs.simple import BytesCodec, TextCodec
 from mlwright.artifacts.codecs.structured import BundleCodec, JsonCodec, first_unknown
 from mlwright.artifacts.codecs.tables import ArrowCodec, PandasCodec, ParquetCodec
+from mlwright.artifacts.codecs.tensors import TensorsCodec
 from mlwright.artifacts.port import ArtifactStore, Blob
 from mlwright.errors import AlreadyExists, NotFound, PermissionDenied, TypeMismatch, did_you_mean
 
@@ -189,6 +190,7 @@ _CODECS: dict[str, Codec] = {
         BytesCodec(),
         NumpyCodec(),
         ColumnsCodec(),
+        TensorsCodec(),
         ArrowCodec(),
         PandasCodec(),
         FileCodec(),

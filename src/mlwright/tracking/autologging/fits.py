@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -228,6 +229,11 @@ class Fit:
         """Keep a table."""
         if self.run is not None and rows:
             self.run.log_table(self.prefix + name, rows)
+
+    def file(self, name: str, path: Path) -> None:
+        """Keep the content of a file."""
+        if self.run is not None:
+            self.run.log_artifact(self.prefix + name, path, codec="file")
 
     def dataset(self, data: Any, context: str) -> None:
         """Note the digest and the shape of some data, if that is wanted."""

@@ -24,6 +24,7 @@ class Steps(msgspec.Struct, frozen=True):
         before: Logs what is known before.
         after: Logs what is known afterwards; is given the result and the arguments.
         done: Takes back what `follow` changed, however the training ended.
+        is_logged: Tells whether a call is worth a record; all are by default.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Steps(msgspec.Struct, frozen=True):
     before: Callable[[Fit, Arguments], None]
     after: Callable[[Fit, Any, Arguments], None]
     done: Callable[[Arguments], None] | None = None
+    is_logged: Callable[[Arguments], bool] | None = None
 
 
 def watched(fits: Fits, original: Callable[..., Any], steps: Steps) -> Any:
@@ -52,8 +54,9 @@ def watched(fits: Fits, original: Callable[..., Any], steps: Steps) -> Any:
             call = _Call(original, args, more)
             safely(f"iterations of {fits.library}", call.change, steps.follow, outer)
             return call()
-        with fits.watch(steps.name) as seen:
-            call = _Call(original, args, more)
+        call = _Call(original, args, more)
+        wanted = steps.is_logged is None or safely(f"whether to log {fits.library}", steps.is_logged, call.arguments)
+        with fits.watch(steps.name, is_logged=bool(wanted)) as seen:
             if seen is None:
                 return call()
             safely(f"what {fits.library} fits", steps.before, seen, call.arguments)
