@@ -173,7 +173,7 @@ class Session:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=240,
+            timeout=800,
             check=False,
         )
         where = f"{self.page.name}:{command.line}: $ {text}"

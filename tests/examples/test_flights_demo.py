@@ -20,6 +20,8 @@ from mlwright import Project
 from mlwright.ledger import delivery, monitoring, outbox, registry
 from mlwright.ledger.schema import labels, predictions
 
+pytestmark = pytest.mark.timeout(2400)
+PATIENCE_S = 1000
 KILLS = 5
 UNTIL = "2013-04-15T04:00:00+00:00"
 DEPLOYMENT = "flight-delay"
@@ -46,7 +48,7 @@ def fast(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     home = tmp_path_factory.mktemp("fast") / "home"
     began = time.monotonic()
     process = _start(home, "--fast")
-    output, _ = process.communicate(timeout=280)
+    output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, output
     return Ended(home, output, time.monotonic() - began)
 
@@ -150,7 +152,6 @@ def _version_of(connection: sa.Connection, key: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_demo_that_is_killed_at_random_moments_goes_on_and_ends_the_same(fast: Ended, tmp_path: Path) -> None:
     home = tmp_path / "home"
     seed = int(os.environ.get("MLWRIGHT_TEST_SEED", time.time_ns() % 10_000))
@@ -165,12 +166,12 @@ def test_a_demo_that_is_killed_at_random_moments_goes_on_and_ends_the_same(fast:
             for victim in victims:
                 os.kill(victim, signal.SIGKILL)
             if not kill % 2:
-                process.communicate(timeout=60)
+                process.communicate(timeout=PATIENCE_S)
             else:
                 process.kill()
-                process.communicate(timeout=60)
+                process.communicate(timeout=PATIENCE_S)
     process = _start(home, "--fast", "--until", UNTIL)
-    output, _ = process.communicate(timeout=280)
+    output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, f"seed {seed}: {output}"
     until = datetime.fromisoformat(UNTIL)
     assert _facts(home, until) == _facts(fast.home, until), f"seed {seed}"

@@ -17,7 +17,7 @@ from mlwright.server.mlflow.app import MlflowApp
 
 # Read now: before each test the variables of mlwright are forgotten.
 PEERS = Path(os.environ.get("MLWRIGHT_PEERS") or Path(__file__).parents[2] / ".venv-peers/bin/python")
-SCRIPT_S = 240
+SCRIPT_S = 800
 
 
 @pytest.fixture

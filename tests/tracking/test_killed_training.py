@@ -61,7 +61,7 @@ def test_fifty_killed_trainings_lose_nothing_that_was_acknowledged_and_count_not
     project: Project, project_folder: Path
 ) -> None:
     command = [sys.executable, "-c", KILLER, str(project_folder), str(KILLS), "7"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 0, done.stderr
     killed = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(killed) == KILLS

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
-START_S, SCRIPT_S = 120, 240
+START_S, SCRIPT_S = 400, 400
 
 
 class Peer:
