@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from floors import floor_s
 from mlwright.core.graph import CycleError, descendants, levels, topological_order
 
 
@@ -94,7 +95,7 @@ def test_a_chain_of_100_000_is_ordered_quickly_and_without_deep_recursion() -> N
     assert topological_order(chain)[0] == str(count - 1)
     assert levels(chain)["0"] == count - 1
     assert len(descendants(chain, [str(count - 1)])) == count
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 3000 * floor_s()
 
 
 def test_a_cycle_of_100_000_is_named() -> None:
@@ -108,4 +109,4 @@ def test_many_that_depend_on_one_are_ordered_quickly() -> None:
     graph = {"root": [], **{f"n{number}": ["root"] for number in range(100_000)}}
     started = time.process_time()
     assert len(topological_order(graph)) == 100_001
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 1500 * floor_s()

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from replayed import START, Traffic
 
+from floors import floor_s
 from mlwright import delivery, monitoring
 from mlwright.core.clock import ReplayClock
 from mlwright.errors import InvalidDefinition
@@ -274,4 +275,4 @@ def test_a_month_of_daily_windows_of_all_monitors_is_cheap(project: Project, clo
     started = time.process_time()
     assert len(monitoring.evaluate(project)) == 3 * 31 + 2 * 30
     print(f"{(time.process_time() - started) / 30 * 275:.1f} CPU seconds for 275 days of 5 monitors")
-    assert time.process_time() - started < 6
+    assert time.process_time() - started < 2000 * floor_s()

@@ -12,6 +12,7 @@ from typing import Any
 import flow_steps as flows
 import pytest
 
+from floors import floor_s
 from mlwright import pipeline, step
 from mlwright.core.clock import ReplayClock
 from mlwright.errors import (
@@ -317,7 +318,7 @@ def test_a_deep_chain_runs_in_linear_time_and_again_from_the_cache(project: Proj
     assert run(project, flows.chain, executor="inline").result == 1000
     started = time.process_time()
     assert run(project, flows.chain, executor="inline").result == 1000
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 3000 * floor_s()
 
 
 def test_a_lost_lease_stops_the_engine_and_nothing_more_is_committed(project: Project, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_versions import add_version
 
+from floors import floor_s
 from mlwright import errors, registry
 from mlwright.ledger import outbox
 from mlwright.project import Project
@@ -184,13 +185,14 @@ def test_an_interval_covers_the_mean_as_often_as_it_says() -> None:
     assert covered >= 180
 
 
-def test_ten_thousand_rows_are_resampled_two_thousand_times_in_a_tenth_of_a_second(untraced: None) -> None:
+def test_ten_thousand_rows_are_quickly_resampled_two_thousand_times(untraced: None) -> None:
     rng = np.random.default_rng(0)
     values, groups = rng.normal(size=10_000), rng.integers(0, 90, 10_000)
     mean_interval(values, groups)
     started = time.process_time()
     mean_interval(values, groups, resamples=2000)
-    assert time.process_time() - started < 0.1
+    # A tenth of a second where a floor is 3 ms; it took a ninth of that.
+    assert time.process_time() - started < 32 * floor_s()
 
 
 @given(st.lists(st.tuples(st.floats(-5, 5), st.integers(0, 3)), min_size=2, max_size=40))

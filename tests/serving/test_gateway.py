@@ -15,6 +15,7 @@ import pytest
 from messages import START, answer, request
 from sklearn.linear_model import LogisticRegression
 
+from floors import floor_s
 from mlwright import errors, registry
 from mlwright.artifacts.trees import read_manifest
 from mlwright.ledger import delivery
@@ -353,7 +354,7 @@ def test_a_batch_without_rows_has_an_answer_without_rows(
     assert len(everything(project)) == 0
 
 
-def test_a_request_of_fifty_rows_costs_less_than_three_milliseconds_beside_the_model(
+def test_a_request_of_fifty_rows_costs_little_beside_the_model(
     project: Project, register: Register, send_to: SendTo, untraced: None
 ) -> None:
     """CPU time of decoding, checking, routing, logging and answering 50 rows x 20 columns; the best of ten rounds."""
@@ -378,5 +379,8 @@ def test_a_request_of_fifty_rows_costs_less_than_three_milliseconds_beside_the_m
         for body in bodies:
             gateway.infer("live", body)
         rounds.append((time.process_time() - started) / len(bodies))
-    assert min(rounds) < 0.003, f"{min(rounds) * 1e3:.2f} ms"
-    print(f"{min(rounds) * 1e3:.2f} ms of CPU a request")
+    floor = floor_s()
+    told = f"{min(rounds) * 1e3:.2f} ms of CPU a request, {min(rounds) / floor:.2f} floors"
+    print(told)
+    # A floor is 3 ms where this was written.
+    assert min(rounds) < 1.2 * floor, told

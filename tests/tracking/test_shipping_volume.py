@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 import time
 import tracemalloc
 
 import pytest
 
+from floors import floor_s
 from mlwright import start_run
 from mlwright.ledger import curves, tracked
 from mlwright.project import Project
@@ -110,13 +110,12 @@ def test_a_metric_is_logged_without_waiting_for_a_ledger_that_is_locked(project:
         assert len(curves.history(connection, run.id, "loss")) == 2000
 
 
-def test_a_call_takes_microseconds(project: Project) -> None:
-    if sys.gettrace() is not None:
-        pytest.skip("a tracer is on, which is what would be measured")
+def test_a_call_takes_microseconds(project: Project, untraced: None) -> None:
     with start_run(project=project) as run:
         run.log_metrics({"loss": 0.5})
         began = time.thread_time()
         for step in range(3000):
             run.log_metrics({"loss": 0.5}, step=step)
         took_us = 1e6 * (time.thread_time() - began) / 3000
-    assert took_us < 60, f"{took_us:.0f} microseconds of CPU for a call"
+    # 60 microseconds where a floor is 3 ms; it took 5.
+    assert took_us < 0.02 * 1e6 * floor_s(), f"{took_us:.0f} microseconds of CPU for a call"
