@@ -15,6 +15,7 @@ from mlwright.errors import Conflict, InvalidInput, NotFound
 from mlwright.ledger import curves, runs, tracked
 from mlwright.ledger.outbox import read_events
 from mlwright.project import Project
+from mlwright.testing.executors import wait_until
 from mlwright.tracking import start_run
 
 
@@ -231,6 +232,7 @@ def test_what_is_logged_to_a_run_that_was_removed_for_good_is_put_aside_with_the
         purging.purge(tx, purging.PurgePlan(runs=[gone], experiments=[], kept=[], young=0))
     run.log_metrics({"loss": 2.0})
     run.end()
+    wait_until(lambda: any(recovery.refusals(journals_folder(world.settings))), "putting the journal aside")
     refused = list(recovery.refusals(journals_folder(world.settings)))
     assert [found.run_id for found in refused] == [run.id]
     assert "was deleted while it was being written" in refused[0].reason

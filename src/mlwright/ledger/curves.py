@@ -69,7 +69,7 @@ def supersede(tx: Transaction, run_id: str, origin: str) -> None:
 def copy(tx: Transaction, origin: str, *, of_run: str, to_origin: str, to_run: str) -> None:
     """Write all series of an origin again for another run, which took the step's result from the cache."""
     query = "SELECT id, key FROM series WHERE run_id = ? AND origin = ?"
-    for id_, key in execute(tx.connection, query, [of_run, origin]).fetchall():
+    for id_, key in execute(tx.connection, query, [of_run, origin]).rows:
         _add(tx, to_run, key, rows_of_series(tx.connection, id_), to_origin)
 
 
@@ -97,7 +97,7 @@ def truncate(tx: Transaction, run_id: str, step: int) -> None:
         step: The last step that stays.
     """
     query = "SELECT id, key, origin FROM series WHERE run_id = ? AND last_step > ?"
-    for id_, key, origin in execute(tx.connection, query, (run_id, step)).fetchall():
+    for id_, key, origin in execute(tx.connection, query, (run_id, step)).rows:
         kept = [row for row in rows_of_series(tx.connection, id_) if row[0] <= step]
         _empty(tx, [id_])
         if kept:

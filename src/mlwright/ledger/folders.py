@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from mlwright.errors import AlreadyExists, Conflict
 from mlwright.ledger.conflicts import insert_or_keep
+from mlwright.ledger.driver import select_in
 from mlwright.ledger.schema import experiments, runs, tags
 from mlwright.ledger.store import Transaction
 
@@ -64,11 +65,10 @@ def above(name: str) -> list[str]:
 
 def settings_of(connection: sa.Connection, name: str) -> Inherited:
     """Return the settings that hold for an experiment."""
-    wanted = (experiments.c.name.in_(above(name)), experiments.c.settings != {})
-    rows = connection.execute(sa.select(experiments.c.name, experiments.c.settings).where(*wanted)).all()
+    query = "SELECT name, settings FROM experiments WHERE settings <> '{}' AND name IN (*)"
     found = Inherited()
-    for _, settings in sorted(rows, key=lambda row: len(row.name)):
-        found = merged(found, msgspec.convert(settings, Inherited))
+    for _, settings in sorted(select_in(connection, query, (), above(name)), key=lambda row: len(row[0])):
+        found = merged(found, msgspec.json.decode(settings, type=Inherited))
     return found
 
 

@@ -38,7 +38,12 @@ class Lease(msgspec.Struct, frozen=True):
 
 def this_process() -> str:
     """Return the name of this process, unique across hosts and over time."""
-    return f"{_host()}:{os.getpid()}:{_start_time(os.getpid())}"
+    return _named(os.getpid())
+
+
+@cache
+def _named(pid: int) -> str:
+    return f"{_host()}:{pid}:{_start_time(pid)}"
 
 
 def acquire(ledger: Ledger, name: str, *, ttl_s: float = 15.0, owner: str | None = None) -> Lease | None:

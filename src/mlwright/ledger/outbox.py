@@ -7,16 +7,21 @@ event again. Handlers are therefore idempotent, or do their work in the transact
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cache
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from mlwright.core.clock import wall_now
 from mlwright.core.events import Event
 from mlwright.core.ids import new_id
+from mlwright.ledger.driver import execute
 from mlwright.ledger.schema import cursors, events
+from mlwright.ledger.schema.types import to_microseconds
 
+_APPEND = (
+    "INSERT INTO events (id, type, subject, at, recorded_at, actor, data) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING seq"
+)
 _ADVISORY_LOCK = 0x6F757462  # "outb"
 
 
@@ -26,25 +31,12 @@ def append(
     """Write one event in the connection's transaction."""
     if connection.dialect.name == "postgresql":
         # Numbers are given in the order of commits: without this, a reader that has seen 7 could miss a late 6.
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+        execute(connection, f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
     id_, recorded_at = new_id(), wall_now()
-    row = {
-        "id": id_,
-        "type": type_,
-        "subject": subject,
-        "at": at,
-        "recorded_at": recorded_at,
-        "actor": actor,
-        "data": data,
-    }
-    seq = connection.execute(_insert(), row).scalar_one()
+    moments = to_microseconds(at), to_microseconds(recorded_at)
+    row = (id_, type_, subject, *moments, actor, msgspec.json.encode(data).decode())
+    seq = execute(connection, _APPEND, row).scalar()
     return Event(seq=seq, id=id_, type=type_, subject=subject, time=at, recorded_at=recorded_at, actor=actor, data=data)
-
-
-@cache
-def _insert() -> Any:
-    # Built once: to build a statement takes as long as to execute it.
-    return sa.insert(events).returning(events.c.seq)
 
 
 def read_events(

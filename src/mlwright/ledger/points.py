@@ -165,13 +165,13 @@ def thinned(
 
 def _series_ids(connection: sa.Connection, run_id: str, key: str) -> list[int]:
     query = "SELECT id FROM series WHERE run_id = ? AND key = ? AND superseded = FALSE ORDER BY id"
-    return [id_ for (id_,) in execute(connection, query, (run_id, key))]
+    return [id_ for (id_,) in execute(connection, query, (run_id, key)).rows]
 
 
 def rows_of_series(connection: sa.Connection, series_id: int) -> list[Row]:
     """Return the points of a series, as they were logged."""
     found = execute(connection, "SELECT data FROM chunks WHERE series_id = ? ORDER BY place", [series_id])
-    return [row for (data,) in found for row in unpack(data)] + rows_outside(connection, series_id)
+    return [row for (data,) in found.rows for row in unpack(data)] + rows_outside(connection, series_id)
 
 
 def _in_outline(connection: sa.Connection, series_id: int, span: tuple[int, int], points: int) -> Iterator[Row]:
@@ -181,7 +181,7 @@ def _in_outline(connection: sa.Connection, series_id: int, span: tuple[int, int]
         " WHERE series_id = ? AND last_step >= ? AND first_step <= ? ORDER BY place"
     )
     first, last = span
-    found = execute(connection, query, (series_id, first, last)).fetchall()
+    found = execute(connection, query, (series_id, first, last)).rows
     coarse = len(found) * PARTS < points // 2
     whole = []
     for place, first_step, last_step, summary in found:
@@ -201,14 +201,14 @@ def _within(rows: list[Row], span: tuple[int, int]) -> Iterator[Row]:
 
 def rows_outside(connection: sa.Connection, series_id: int) -> list[Row]:
     """Return the points of a series that are in no chunk yet, as they were logged."""
-    tail = execute(connection, "SELECT tail FROM series WHERE id = ?", [series_id]).scalar_one()
+    tail = execute(connection, "SELECT tail FROM series WHERE id = ?", [series_id]).scalar()
     return [*rows_of_batches(connection, series_id), *read_records(tail)]
 
 
 def rows_of_batches(connection: sa.Connection, series_id: int) -> list[Row]:
     """Return the points of a series that are neither in a chunk nor in its tail, as they were logged."""
     found = execute(connection, "SELECT data FROM points WHERE series_id = ? ORDER BY place", [series_id])
-    return [row for (data,) in found for row in unpack(data)]
+    return [row for (data,) in found.rows for row in unpack(data)]
 
 
 def _blocks_by_time(connection: sa.Connection, series_ids: list[int], since: int) -> Iterator[tuple[int, list[Row]]]:
@@ -223,7 +223,7 @@ def _blocks_by_time(connection: sa.Connection, series_ids: list[int], since: int
             yield first_at, outside
         else:
             one = execute(connection, "SELECT data FROM chunks WHERE series_id = ? AND place = ?", [series_id, place])
-            yield first_at, unpack(one.scalar_one())
+            yield first_at, unpack(one.scalar())
 
 
 def _by_time(row: Row) -> tuple[int, int, float]:

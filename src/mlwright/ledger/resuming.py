@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from mlwright.ledger.driver import execute
+from mlwright.ledger.runs import update_run
 from mlwright.ledger.schema import experiments, runs, series
 from mlwright.ledger.store import Transaction
 
@@ -75,14 +77,12 @@ def describe_run(
 ) -> None:
     """Set what is known of a run only after it began; what is None stays."""
     given = {"note": note, "source": source, "environment_digest": environment_digest}
-    values = {name: value for name, value in given.items() if value is not None}
-    if values:
-        tx.execute(sa.update(runs).where(runs.c.id == run_id).values(values))
+    update_run(tx, run_id, **{name: value for name, value in given.items() if value is not None})
 
 
 def exists(connection: sa.Connection, run_id: str) -> bool:
     """Tell whether there is a run of this id."""
-    return connection.execute(sa.select(runs.c.id).where(runs.c.id == run_id)).one_or_none() is not None
+    return execute(connection, "SELECT id FROM runs WHERE id = ?", [run_id]).one_or_none() is not None
 
 
 def _next_steps(connection: sa.Connection, run_id: str) -> dict[str, int]:

@@ -86,8 +86,10 @@ def delete_tag(tx: Transaction, run_id: str, key: str) -> None:
     """
     gone = execute(tx.connection, "DELETE FROM tags WHERE run_id = ? AND key = ?", [run_id, key])
     if gone.rowcount == 0:
-        known = execute(tx.connection, "SELECT key FROM tags WHERE run_id = ?", [run_id]).scalars().all()
-        raise NotFound(f"run '{run_id}' has no tag '{key}'.", fix=did_you_mean(key, list(known)) or None)
+        known = execute(tx.connection, "SELECT key FROM tags WHERE run_id = ?", [run_id]).rows
+        raise NotFound(
+            f"run '{run_id}' has no tag '{key}'.", fix=did_you_mean(key, [name for (name,) in known]) or None
+        )
 
 
 def tag_of(connection: sa.Connection, run_id: str, key: str) -> str | None:

@@ -19,6 +19,23 @@ from mlwright.ledger.schema import experiments, runs
 from mlwright.ledger.schema.types import to_microseconds
 from mlwright.ledger.store import Transaction
 
+_GIVEN = (
+    "id",
+    "name",
+    "kind",
+    "pipeline",
+    "ir_digest",
+    "code_digest",
+    "environment_digest",
+    "source",
+    "arguments",
+    "cause",
+    "idempotency_key",
+    "parent_id",
+    "note",
+)
+_COLUMNS = (*_GIVEN, "experiment_id", "status", "actor", "created_at", "started_at")
+_INSERT = f"INSERT INTO runs ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 LATEST = "@latest"
 DEFAULT_EXPERIMENT = "Default"
 _SHORTEST = 4
@@ -137,13 +154,13 @@ def create_run(tx: Transaction, run: NewRun) -> None:
 
     The run gets what its experiment, or a folder of that, hands down.
     """
-    insert_or_keep(tx, runs, [_columns(tx, run, ensure_experiment(tx, run.experiment))])
+    execute(tx.connection, f"{_INSERT} ON CONFLICT DO NOTHING", _values(tx, run, ensure_experiment(tx, run.experiment)))
     folders.inherit(tx, run.id, run.experiment)
 
 
 def insert_run(tx: Transaction, run: NewRun, experiment_id: str) -> None:
     """Insert a run that isn't there yet into an experiment that is."""
-    tx.execute(_insert(), _columns(tx, run, experiment_id))
+    execute(tx.connection, _INSERT, _values(tx, run, experiment_id))
 
 
 def new_row(tx: Transaction, run: NewRun, *, number: int, location: str) -> RunRow:
@@ -168,19 +185,15 @@ def new_row(tx: Transaction, run: NewRun, *, number: int, location: str) -> RunR
     )
 
 
-def _columns(tx: Transaction, run: NewRun, experiment_id: str) -> dict[str, Any]:
-    row = msgspec.structs.asdict(run)
-    del row["experiment"]
-    row |= {"experiment_id": experiment_id, "status": "running", "actor": run.actor or tx.actor}
-    return row | {"created_at": tx.now, "started_at": run.started_at or tx.now}
+def _values(tx: Transaction, run: NewRun, experiment_id: str) -> list[Any]:
+    """Return a new run in the order of `_COLUMNS`."""
+    now = to_microseconds(tx.now)
+    started = now if run.started_at is None else to_microseconds(run.started_at)
+    given = [_kept(getattr(run, name)) for name in _GIVEN]
+    return [*given, experiment_id, "running", run.actor or tx.actor, now, started]
 
 
-@cache
-def _insert() -> sa.Insert:
-    # Statements that are executed often are built once: to build one takes as long as to execute it.
-    return sa.insert(runs)
-
-
+# Statements that are executed often are built once: to build one takes as long as to execute it.
 @cache
 def _by_id() -> sa.Select[Any]:
     return _select().where(runs.c.id == sa.bindparam("run_id"))
@@ -188,13 +201,13 @@ def _by_id() -> sa.Select[Any]:
 
 def ensure_experiment(tx: Transaction, name: str) -> str:
     """Return the id of an experiment, creating it when it doesn't exist."""
-    query = sa.select(experiments.c.id).where(experiments.c.name == name)
-    found = tx.execute(query).scalar()
+    query = "SELECT id FROM experiments WHERE name = ?"
+    found = execute(tx.connection, query, [name]).scalar()
     if found is None:
         number = 0 if name == DEFAULT_EXPERIMENT else next_number(tx)
         row = {"id": new_id(), "number": number, "name": name, "created_at": tx.now, "changed_at": tx.now}
         insert_or_keep(tx, experiments, [row])
-        found = tx.execute(query).scalar_one()
+        found = execute(tx.connection, query, [name]).scalar()
     return str(found)
 
 
@@ -209,9 +222,9 @@ def end_run(
     tx: Transaction, run_id: str, status: str, *, error: dict[str, Any] | None = None, duration_s: float | None = None
 ) -> bool:
     """Record how a run ended; a run that has ended already is left alone, and the answer is False."""
-    values = {"status": status, "error": error, "ended_at": tx.now, "duration_s": duration_s}
-    update = sa.update(runs).where(runs.c.id == run_id, runs.c.status == "running").values(values)
-    return tx.execute(update).rowcount == 1
+    change = "UPDATE runs SET status = ?, error = ?, ended_at = ?, duration_s = ? WHERE id = ? AND status = 'running'"
+    values = (status, _kept(error), to_microseconds(tx.now), duration_s, run_id)
+    return execute(tx.connection, change, values).rowcount == 1
 
 
 def reopen_run(tx: Transaction, run_id: str) -> None:

@@ -20,7 +20,8 @@ from mlwright.core.clock import Clock, SystemClock
 from mlwright.core.events import Event
 from mlwright.core.settings import redact
 from mlwright.errors import InvalidUsage, LedgerUnavailable, PermissionDenied, missing_extra
-from mlwright.ledger import migrate, outbox
+from mlwright.ledger import debts, migrate, outbox
+from mlwright.ledger.driver import send
 from mlwright.ledger.faults import translated
 from mlwright.ledger.schema.types import speak_postgresql
 
@@ -58,15 +59,15 @@ class Transaction:
     def nested(self) -> Iterator[None]:
         """Run a block as a part of this transaction that is undone by itself when the block raises."""
         known = len(self.emitted)
-        self.connection.exec_driver_sql("SAVEPOINT part")
+        send(self.connection, "SAVEPOINT part")
         try:
             yield
         except BaseException:
             del self.emitted[known:]
-            self.connection.exec_driver_sql("ROLLBACK TO part")
+            send(self.connection, "ROLLBACK TO part")
             raise
         finally:
-            self.connection.exec_driver_sql("RELEASE part")
+            send(self.connection, "RELEASE part")
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Execute a statement (with one or many parameter sets) in this transaction."""
@@ -107,6 +108,7 @@ class Ledger:
         except BaseException:
             self.close()
             raise
+        self._identity = self._file_now()
 
     def __repr__(self) -> str:
         return f"Ledger({redact(self.url)!r})"
@@ -114,13 +116,16 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a connection that sees one consistent state and writes nothing."""
+        debts.settle(self.url)
         with self.faults(), self.engine.connect().execution_options(**self._reading) as connection:
             yield connection
 
     @contextmanager
     def write(self, actor: str = "system") -> Iterator[Transaction]:
         """Open a write transaction; it commits when the block ends and rolls back when the block raises."""
-        with self._turn(), self.faults():
+        debts.settle(self.url)
+        self._check_file()
+        with debts.busy(), self._turn(), self.faults():
             with self.engine.connect().execution_options(mlwright_write=True) as connection, connection.begin():
                 transaction = Transaction(connection, self.clock.now(), actor)
                 yield transaction
@@ -146,6 +151,23 @@ class Ledger:
         finally:
             self._writing.release()
 
+    def _file_now(self) -> tuple[int, int] | None:
+        """Return what tells SQLite's file from another one at its place; None when there is none."""
+        try:
+            found = _sqlite_path(self.url).stat() if self.is_sqlite else None
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino) if found is not None else None
+
+    def _check_file(self) -> None:
+        """Refuse to write into a file that was removed: SQLite would, and all of it would be gone."""
+        if self._identity is not None and self._file_now() != self._identity:
+            raise LedgerUnavailable(
+                f"the ledger {redact(self.url)} was removed or replaced while it was open.",
+                why="its file is another one now, or none",
+                fix="start this process again; what trainings log is kept in their journals until then",
+            )
+
     def faults(self) -> Any:
         """Return a context that turns the database's errors into mlwright's."""
         return translated(self.url)
@@ -156,7 +178,8 @@ class Ledger:
             self._commits.wait(timeout_s)
 
     def close(self) -> None:
-        """Give back all connections."""
+        """Write what this process owes the ledger, and give back all connections."""
+        debts.settle(self.url)
         self.engine.dispose()
 
     def __enter__(self) -> Ledger:
@@ -206,7 +229,7 @@ def _sqlite_engine(url: str, durability: str) -> sa.Engine:
     @sa_event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         immediate = connection.get_execution_options().get("mlwright_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        send(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
 

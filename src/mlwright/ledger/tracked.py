@@ -11,9 +11,24 @@ import sqlalchemy as sa
 
 from mlwright.ledger import curves
 from mlwright.ledger.conflicts import insert_or_update
+from mlwright.ledger.driver import execute, execute_many
 from mlwright.ledger.schema import journals, params, run_artifacts, tags
 from mlwright.ledger.store import Transaction
 
+_JOURNAL = "id, run_id, step, position, superseded, logged"
+_PUT_JOURNAL = (
+    f"INSERT INTO journals ({_JOURNAL}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET run_id ="
+    " excluded.run_id, step = excluded.step, position = excluded.position, superseded = excluded.superseded,"
+    " logged = excluded.logged"
+)
+_PUT_PARAM = (
+    "INSERT INTO params (run_id, key, value, text, number) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run_id, key)"
+    " DO UPDATE SET value = excluded.value, text = excluded.text, number = excluded.number"
+)
+_PUT_TAG = (
+    "INSERT INTO tags (run_id, key, value, text) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value, text = excluded.text"
+)
 #: How many characters of a text searches compare by an index.
 COMPARED = 250
 
@@ -60,13 +75,23 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_journal(connection: sa.Connection, journal_id: str) -> JournalRow | None:
     """Return how far a journal is shipped, None when nothing of it is."""
-    row = connection.execute(sa.select(journals).where(journals.c.id == journal_id)).one_or_none()
-    return None if row is None else JournalRow(**row._asdict())
+    row = execute(connection, f"SELECT {_JOURNAL} FROM journals WHERE id = ?", [journal_id]).one_or_none()
+    if row is None:
+        return None
+    return JournalRow(
+        id=row[0],
+        run_id=row[1],
+        step=row[2],
+        position=row[3],
+        superseded=bool(row[4]),
+        logged=msgspec.json.decode(row[5]),
+    )
 
 
 def write_journal(tx: Transaction, row: JournalRow) -> None:
     """Record how far a journal is shipped."""
-    insert_or_update(tx, journals, [msgspec.structs.asdict(row)])
+    logged = msgspec.json.encode(row.logged).decode()
+    execute(tx.connection, _PUT_JOURNAL, (row.id, row.run_id, row.step, row.position, row.superseded, logged))
 
 
 def supersede_journals(tx: Transaction, run_id: str, step: str, *, but: str) -> None:
@@ -80,16 +105,16 @@ def supersede_journals(tx: Transaction, run_id: str, step: str, *, but: str) -> 
 def put_params(tx: Transaction, run_id: str, values: dict[str, Any]) -> None:
     """Set parameters of a run; a key that is set takes the new value."""
     rows = [
-        {"run_id": run_id, "key": key, "value": value, "text": as_text(value)[:COMPARED], "number": as_number(value)}
+        (run_id, key, msgspec.json.encode(value).decode(), as_text(value)[:COMPARED], as_number(value))
         for key, value in values.items()
     ]
-    insert_or_update(tx, params, rows)
+    execute_many(tx.connection, _PUT_PARAM, rows)
 
 
 def put_tags(tx: Transaction, run_id: str, values: dict[str, str]) -> None:
     """Set tags of a run; a key that is set takes the new value."""
-    rows = [{"run_id": run_id, "key": key, "value": value, "text": value[:COMPARED]} for key, value in values.items()]
-    insert_or_update(tx, tags, rows)
+    rows = [(run_id, key, value, value[:COMPARED]) for key, value in values.items()]
+    execute_many(tx.connection, _PUT_TAG, rows)
 
 
 def put_artifacts(tx: Transaction, run_id: str, found: list[RunArtifact]) -> None:

@@ -1,6 +1,6 @@
 """What is captured with a run without being asked for: where the code is from, the Python environment, prints, load.
 
-All of it is found out once, quickly, and never at the training's expense: what fails is left out.
+All of it is found out once in a process, and never at the training's expense: what fails is left out.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from mlwright.core.digest import canonical_json
 from mlwright.core.environment import describe_environment
@@ -21,7 +24,7 @@ from mlwright.core.masking import mask, mask_arguments
 from mlwright.core.settings import CAPTURED, Settings
 from mlwright.errors import MlwrightError
 from mlwright.tracking import output
-from mlwright.tracking.records import Captured
+from mlwright.tracking.records import Artifact, Captured
 
 if TYPE_CHECKING:
     from mlwright.tracking.scripts import ScriptRun
@@ -29,25 +32,51 @@ if TYPE_CHECKING:
 DIFF = "source/diff.patch"
 MOST_DIFF_BYTES = 2 * 1024 * 1024
 _GIT_S = 5.0
+#: For so long what was stored is taken to be there still: collecting spares what is younger by far.
+_STORED_S = 60.0
+_known: dict[tuple[str, ...], Known] = {}
 _log = logging.getLogger("mlwright.tracking")
 _lock = threading.Lock()
 
 
+class Known(NamedTuple):
+    """What was found out about the code and the environment.
+
+    Attributes:
+        at_s: When it was stored, by the machine's clock.
+        diff: What differs from the commit.
+        captured: All else.
+    """
+
+    at_s: float
+    diff: Artifact | None
+    captured: Captured
+
+
 def begin(run: ScriptRun, settings: Settings, journal: Path) -> list[Callable[[], None]]:
     """Begin what the setting `capture` asks for; return what ends it, in the order in which it began."""
-    wanted = CAPTURED if settings.capture == "all" else tuple(settings.capture.split(","))
+    wanted = _wanted(settings)
     stops: list[Callable[[], None]] = []
-    if "code" in wanted or "environment" in wanted:
+    if ("code" in wanted or "environment" in wanted) and not _repeat(run, wanted):
         finding = threading.Thread(target=_describe, args=(run, wanted), name="mlwright-capture", daemon=True)
         finding.start()
         stops.append(finding.join)
     if "output" in wanted and not _in_notebook():
         stops.append(_keeping_output(run, journal))
-    if "system" in wanted and run.outer is None:
-        from mlwright.tracking.machine import Meter
-
-        stops.append(Meter(run).stop)
     return stops
+
+
+def begin_later(run: ScriptRun, settings: Settings) -> list[Callable[[], None]]:
+    """Begin what is of no use to a run that ends at once; return what ends it."""
+    if run.outer is not None or "system" not in _wanted(settings):
+        return []
+    from mlwright.tracking.machine import Meter
+
+    return [Meter(run).stop]
+
+
+def _wanted(settings: Settings) -> tuple[str, ...]:
+    return CAPTURED if settings.capture == "all" else tuple(settings.capture.split(","))
 
 
 def _keeping_output(run: ScriptRun, journal: Path) -> Callable[[], None]:
@@ -72,12 +101,47 @@ def _describe(run: ScriptRun, wanted: tuple[str, ...]) -> None:
             diff = _diff_of(Path.cwd()) if source.get("dirty") else b""
             environment = _environment() if "environment" in wanted else b""
         store = run.destination.store()
+        kept = None
         if diff:
-            source["diff_digest"] = run.log_artifact(DIFF, diff, codec="bytes")
+            blob = store.put(diff)
+            source["diff_digest"] = blob.digest
+            kept = Artifact(
+                name=DIFF,
+                digest=blob.digest,
+                codec="bytes",
+                type="bytes",
+                size_bytes=blob.size_bytes,
+                at=run.clock.now(),
+            )
         digest = store.put(environment).digest if environment else None
-        run.keep(Captured(source=source, environment_digest=digest))
+        known = Known(time.monotonic(), kept, Captured(source=source, environment_digest=digest))
+        _known[_key(run, wanted)] = known
+        _keep(run, known)
     except Exception as error:  # noqa: BLE001  # boundary: what is captured never stops a training
         _log.warning("code and environment of the run are not captured: %s", error)
+
+
+def _repeat(run: ScriptRun, wanted: tuple[str, ...]) -> bool:
+    """Note what was found out for a run just before; False when that has to be stored again, or for the first time."""
+    try:
+        known = _known.get(_key(run, wanted))
+    except OSError:
+        # The working directory was removed.
+        return False
+    if known is None or time.monotonic() - known.at_s > _STORED_S:
+        return False
+    _keep(run, known)
+    return True
+
+
+def _key(run: ScriptRun, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    return (run.destination.store().describe(), os.getcwd(), *wanted)
+
+
+def _keep(run: ScriptRun, known: Known) -> None:
+    if known.diff is not None:
+        run.keep(msgspec.structs.replace(known.diff, at=run.clock.now()))
+    run.keep(known.captured)
 
 
 @cache

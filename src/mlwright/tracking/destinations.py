@@ -10,7 +10,7 @@ from mlwright import project as projects
 from mlwright.artifacts.store import ArtifactStore
 from mlwright.core.clock import Clock
 from mlwright.core.settings import Settings, redact, resolve
-from mlwright.ledger import forks, resuming, runs, tracked
+from mlwright.ledger import Ledger, forks, resuming, runs, tracked
 from mlwright.project import Project
 from mlwright.tracking import arrivals, shipping
 from mlwright.tracking.records import Closed, Opened
@@ -79,6 +79,20 @@ class Destination(Protocol):
         """Return where it is, without secrets."""
 
 
+class Ended(NamedTuple):
+    """The journal of a run that has ended.
+
+    Attributes:
+        path: The journal.
+        opened: Its first record.
+        since: How far it is known to be shipped.
+    """
+
+    path: Path
+    opened: Opened
+    since: int
+
+
 class LedgerDestination:
     """A project's own ledger."""
 
@@ -105,6 +119,29 @@ class LedgerDestination:
             since = max(since, batch.end)
             if batch.closed or not batch.is_full:
                 return Shipped(batch.end, total, batch.closed)
+
+    def ship_ended(self, journals: list[Ended]) -> list[Shipped]:
+        """Write what is new in some journals in one transaction, as many of them as it takes; see `Destination.ship`.
+
+        Args:
+            journals: Of runs of one actor, which have ended.
+        """
+        found: list[Shipped] = []
+        opened = journals[0].opened
+        with self._project.ledger.write(opened.run.actor if opened.run else self._project.actor) as tx:
+            rows = 0
+            for journal in journals:
+                batch = shipping.ship_batch(tx, journal.path, journal.opened, since=journal.since)
+                found.append(Shipped(batch.end, batch.count, batch.closed))
+                rows += len(batch.rows)
+                if rows >= shipping.MOST_ROWS:
+                    break
+        return found
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+        return self._project.ledger
 
     def close_lost(self, opened: Opened, closed: Closed) -> None:
         """Close the run unless it was closed."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import struct
 import threading
@@ -24,7 +25,9 @@ from mlwright.errors import Conflict, IntegrityError, InvalidInput, PermissionDe
 from mlwright.tracking import forking
 from mlwright.tracking.records import Opened, Record
 
+_log = logging.getLogger("mlwright.tracking")
 _FRAME = struct.Struct("<II")
+_NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 _MAX_FRAME_BYTES = 256 * 1024 * 1024
 #: A larger record is refused: a server takes no larger body, and what is that large is an artifact.
 MOST_RECORD_BYTES = 16 * 1024 * 1024
@@ -78,8 +81,11 @@ class Journal:
         self._forked = False
         forking.watch(self)
         with _faults(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                self._file = os.open(path, _NEW, 0o600)
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = os.open(path, _NEW, 0o600)
         self.append(opened)
 
     def append(self, record: Record) -> None:
@@ -113,12 +119,43 @@ class Journal:
         with _faults(self.path):
             os.fsync(self._file)
 
+    def restore(self) -> bool:
+        """Write the file again if somebody removed it meanwhile; tell whether that was so.
+
+        Raises:
+            StorageFull: There is no room for it.
+        """
+        with self._lock, _faults(self.path):
+            return self._restore()
+
     def close(self) -> None:
         """Close the file; what was written stays."""
-        with self._lock:
+        with self._lock, _faults(self.path):
             if self._file >= 0:
+                self._restore()
                 os.close(self._file)
                 self._file = -1
+
+    def _restore(self) -> bool:
+        if self._file < 0 or self._forked or os.fstat(self._file).st_nlink > 0:
+            return False
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_suffix(".again")
+        draft.unlink(missing_ok=True)
+        file = os.open(draft, _NEW, 0o600)
+        try:
+            place = 0
+            while chunk := os.pread(self._file, _READ_BYTES, place):
+                place += os.write(file, chunk)
+            draft.rename(self.path)
+        except OSError:
+            os.close(file)
+            draft.unlink(missing_ok=True)
+            raise
+        os.close(self._file)
+        self._file = file
+        _log.warning("the journal %s was removed while it was written to; it is there again, whole", self.path)
+        return True
 
 
 def read(path: Source, *, start: int = 0) -> Iterator[Frame]:

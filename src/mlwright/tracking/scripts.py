@@ -8,7 +8,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -19,8 +20,10 @@ from mlwright.core.ids import new_id, short
 from mlwright.core.masking import mask
 from mlwright.core.settings import Settings
 from mlwright.errors import InvalidUsage, MlwrightError, NotFound, Transient
+from mlwright.ledger import debts
 from mlwright.ledger.runs import DEFAULT_EXPERIMENT
 from mlwright.tracking import checking, context, output
+from mlwright.tracking.destinations import Ended, Shipped
 from mlwright.tracking.journal import Journal
 from mlwright.tracking.records import Closed, NewRun, Opened
 from mlwright.tracking.run import Run
@@ -134,6 +137,7 @@ class ScriptRun(Run):
         self._shipping = threading.Lock()
         self._shipped = 0
         self._over = False
+        self._is_young = True
         self._stops = _captures(self, destination.settings, self._path)
         context.enter(self)
         with _lock:
@@ -151,9 +155,10 @@ class ScriptRun(Run):
     def end(
         self, status: Literal["succeeded", "failed", "cancelled"] = "succeeded", error: BaseException | None = None
     ) -> None:
-        """End the run and ship what is left; what can't be shipped now is shipped at the next start.
+        """End the run. It is in the ledger a moment later: at once for this process, within a second for others.
 
-        Ending it again, or in a process that was forked from its own, does nothing.
+        What can't be shipped then is shipped as soon as it can be, or at the next start. Ending it again, or in a
+        process that was forked from its own, does nothing.
 
         Args:
             status: How it went.
@@ -167,17 +172,27 @@ class ScriptRun(Run):
                 _open.remove(self)
         shipper.remove(self)
         context.leave(self)
-        for stop in reversed(self._stops):
+        with self._lock:
+            # Nothing is begun for it from now on.
+            stops, self._stops = self._stops, []
+        for stop in reversed(stops):
             stop()
-        self.close(
-            Closed(
-                status=status,
-                error=None if error is None else _described(error),
-                at=self.clock.now(),
-                duration_s=time.monotonic() - self._started,
-            )
+        closed = Closed(
+            status=status,
+            error=None if error is None else _described(error),
+            at=self.clock.now(),
+            duration_s=time.monotonic() - self._started,
         )
-        self._ship_the_rest()
+        try:
+            self.close(closed)
+        except Transient:
+            # The disk may have room when the run is ended again: by its owner, or with the process.
+            with _lock:
+                self._over = False
+                _open.append(self)
+            shipper.add(self)
+            raise
+        shipper.finish(self)
 
     def ship(self) -> None:
         """Ship what is new.
@@ -185,16 +200,35 @@ class ScriptRun(Run):
         Raises:
             Transient: The destination is out of reach; the journal keeps everything.
         """
-        with self._shipping:
-            if self._path.exists():
-                shipped = self.destination.ship(self._path, self.opened, since=self._shipped)
-                self._shipped = shipped.position
-                if shipped.closed:
-                    shipper.remove(self)
-                    self._path.unlink(missing_ok=True)
-                    output.file_beside(self._path).unlink(missing_ok=True)
+        self._begin_later()
+        with debts.busy(), self._shipping:
+            if self._path.exists() or (self._journal is not None and self._journal.restore()):
+                self.has_arrived(self.destination.ship(self._path, self.opened, since=self._shipped))
 
-    def _ship_the_rest(self) -> None:
+    def _begin_later(self) -> None:
+        from mlwright.tracking import capture
+
+        with self._lock:
+            if self._is_young and not self._over:
+                self._stops += capture.begin_later(self, self.destination.settings)
+            self._is_young = False
+
+    @contextmanager
+    def shipping_end(self) -> Iterator[Ended | None]:
+        """Keep others from shipping the journal for a block; None when there is nothing left to ship."""
+        with self._shipping:
+            yield Ended(self._path, self.opened, self._shipped) if self._path.exists() else None
+
+    def has_arrived(self, shipped: Shipped) -> None:
+        """Take note of how far the journal is shipped; it is removed when that is all of it."""
+        self._shipped = shipped.position
+        if shipped.closed:
+            shipper.remove(self)
+            self._path.unlink(missing_ok=True)
+            output.file_beside(self._path).unlink(missing_ok=True)
+
+    def ship_the_rest(self) -> None:
+        """Ship what is left of a run that has ended; what can't be shipped now is shipped at the next start."""
         from mlwright.tracking import recovery
 
         try:
@@ -212,6 +246,9 @@ class ScriptRun(Run):
         except MlwrightError as error:
             if self._path.exists():
                 recovery.refuse(self._path, error)
+        except Exception:  # noqa: BLE001  # boundary: the end of a run; a fault of ours must not fail a training that is done
+            shipper.add(self)
+            _log.exception("run %s could not be shipped and is kept in %s", short(self.id), self._path)
 
 
 def _destination(project: Project | None) -> Destination:
@@ -254,7 +291,11 @@ def _end_with_process() -> None:
     error = getattr(sys, "last_value", None)
     # A copy: in a process that was forked, ending the parent's runs does nothing, and they stay in the list.
     for run in reversed(_open.copy()):
-        run.end(*_ending(error))
+        try:
+            run.end(*_ending(error))
+        except MlwrightError as failure:
+            _log.warning("the end of run %s is not recorded: %s", short(run.id), failure)
+    shipper.settle()
 
 
 atexit.register(_end_with_process)
