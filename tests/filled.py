@@ -17,13 +17,14 @@ from mlwright.ledger import system as systems
 from mlwright.ledger.curves import Point
 from mlwright.ledger.delivery import Arm, LookRow, RolloutRow
 from mlwright.ledger.monitoring import AlertRow, ResultRow
-from mlwright.ledger.registry import GateRow, VersionRow
+from mlwright.ledger.registry import GateRow
 from mlwright.ledger.steps import StepRunRow, StoredOutput
 from mlwright.ledger.store import Transaction
 from mlwright.ledger.system import FiringRow
 from mlwright.ledger.tracked import RunArtifact
 from mlwright.project import Project
 from mlwright.sweeps import Plan, choice, uniform
+from version_rows import version_row
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 DIGEST = "sha256:" + "ab" * 32
@@ -118,22 +119,15 @@ def _runs(tx: Transaction) -> None:
 def _models(tx: Transaction) -> None:
     registry.claim_model(tx, "delay")
     for number in (1, 2):
-        row = VersionRow(
-            model="delay",
-            version=number,
+        row = version_row(
+            tx,
+            "delay",
+            number,
             digest=DIGEST,
-            flavour="sklearn",
-            codec="skops",
-            unsafe=False,
             signature={"inputs": [{"name": "x", "datatype": "FP64"}], "outputs": []},
             metrics={"log_loss": 0.51, "nothing": None},
-            profile_digest=None,
             lineage={"run": RUN_ID},
-            description="",
             run_id=RUN_ID if number == 1 else None,
-            idempotency_key=None,
-            actor=tx.actor,
-            created_at=tx.now,
         )
         registry.add_version(tx, row)
         tx.emit("model-version.registered", f"model/delay/{number}", run_id=row.run_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from replaying import RULES, version_row
+from replaying import RULES
 from worlds import START
 
 from mlwright import delivery
@@ -16,6 +16,7 @@ from mlwright.core.settings import resolve
 from mlwright.delivery import Deployment
 from mlwright.ledger import Ledger, registry
 from mlwright.project import Project
+from version_rows import version_row
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def flights(project: Project) -> str:
     with project.ledger.write("user:test") as tx:
         registry.claim_model(tx, "flight-delay")
         for version in (1, 2, 3):
-            registry.add_version(tx, version_row(tx.now, version))
+            registry.add_version(tx, version_row(tx, "flight-delay", version))
         delivery.declare(tx, Deployment("flights", model="flight-delay", route_by="flight", rollout=RULES))
     return "flights"
 

@@ -6,31 +6,10 @@ from worlds import START, World
 
 from mlwright.core.clock import ReplayClock
 from mlwright.delivery import Rollout, Step
-from mlwright.ledger import registry
 from mlwright.project import Project
 from mlwright.serving import Predictions, inference_log, payload, record_labels
 
 RULES = Rollout(steps=(Step(0.1, 100, 24.0), Step(0.5, 300, 24.0)), deadline_hours=240)
-
-
-def version_row(now: object, version: int) -> registry.VersionRow:
-    return registry.VersionRow(
-        model="flight-delay",
-        version=version,
-        digest=f"sha256:{version:064d}",
-        flavour="sklearn",
-        codec="skops",
-        unsafe=False,
-        signature={"inputs": [], "outputs": []},
-        metrics={},
-        profile_digest=None,
-        lineage={},
-        description="",
-        run_id=None,
-        idempotency_key=None,
-        actor="user:test",
-        created_at=now,  # type: ignore[arg-type]
-    )
 
 
 def replay_day(project: Project, clock: ReplayClock, world: World, number: int, weight: float) -> Predictions:

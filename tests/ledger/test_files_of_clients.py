@@ -12,6 +12,7 @@ from mlwright.core.clock import ReplayClock
 from mlwright.errors import NotFound
 from mlwright.ledger import Ledger, files, logged_models, registry, registry_changes, registry_edits
 from mlwright.ledger.runs import ensure_experiment
+from version_rows import version_row
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -85,24 +86,7 @@ def test_a_metric_of_a_model_is_kept_once(ledger: Ledger) -> None:
 def test_a_deleted_model_is_remembered(ledger: Ledger) -> None:
     with ledger.write("user:ada") as tx:
         registry_edits.create_model(tx, "m", description="d", tags={"a": "b"})
-        row = registry.VersionRow(
-            model="m",
-            version=1,
-            digest=DIGEST,
-            flavour="sklearn",
-            codec="skops",
-            unsafe=False,
-            signature={},
-            metrics={},
-            profile_digest=None,
-            lineage={},
-            description="",
-            run_id=None,
-            idempotency_key=None,
-            actor=tx.actor,
-            created_at=tx.now,
-        )
-        registry.add_version(tx, row)
+        registry.add_version(tx, version_row(tx, "m", 1, digest=DIGEST))
         registry.point_alias(tx, "m", "best", 1, reason="")
         registry_edits.delete_model(tx, "m")
         assert registry_edits.registered_models(tx.connection) == []

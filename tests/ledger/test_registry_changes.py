@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from mlwright.ledger import outbox, registry, registry_changes
 from mlwright.ledger.store import Ledger, Transaction
+from version_rows import version_row
 
 
 def add_model(tx: Transaction, name: str = "churn", versions: int = 2) -> None:
     registry.claim_model(tx, name)
     for _ in range(versions):
-        row = registry.VersionRow(
-            model=name,
-            version=registry.next_version(tx.connection, name),
-            digest="sha256:" + "0" * 64,
-            flavour="sklearn",
-            codec="skops",
-            unsafe=False,
-            signature={"inputs": [], "outputs": []},
-            metrics={},
-            profile_digest=None,
-            lineage={},
-            description="",
-            run_id=None,
-            idempotency_key=None,
-            actor=tx.actor,
-            created_at=tx.now,
-        )
-        registry.add_version(tx, row)
+        registry.add_version(tx, version_row(tx, name, registry.next_version(tx.connection, name)))
 
 
 def kept(ledger: Ledger) -> list[tuple[int, str, str, object, object]]:

@@ -14,6 +14,7 @@ from mlwright.ledger import registry
 from mlwright.monitoring import build_profile
 from mlwright.project import Project
 from mlwright.serving import inference_log, payload, record_labels
+from version_rows import version_row
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 ROWS_A_DAY = 240
@@ -44,7 +45,8 @@ class Traffic:
         plain = msgspec.json.encode(build_profile(columns, _sigmoid(odds)))
         digest = self.project.store.put(plain).digest if profiled else None
         with self.project.ledger.write("user:test") as tx:
-            registry.add_version(tx, _row(tx.now, version, digest))
+            facts = {"metrics": {"training_rows": 3000.0}, "lineage": {"trained_until": tx.now.isoformat()}}
+            registry.add_version(tx, version_row(tx, "flight-delay", version, profile_digest=digest, **facts))
         delivery.start(self.project, "flights", version)
 
     def play(self, days: int, *, version: int = 1, harm: float = 0.0, moved: float = 0.0) -> None:
@@ -92,26 +94,6 @@ class Traffic:
         )
         at = START + timedelta(days=self.day, hours=hour)
         assert inference_log.append(self.project, "flights", batch.request, at, batch)
-
-
-def _row(now: datetime, version: int, profile_digest: str | None) -> registry.VersionRow:
-    return registry.VersionRow(
-        model="flight-delay",
-        version=version,
-        digest=f"sha256:{version:064d}",
-        flavour="sklearn",
-        codec="skops",
-        unsafe=False,
-        signature={"inputs": [], "outputs": []},
-        metrics={"training_rows": 3000.0},
-        profile_digest=profile_digest,
-        lineage={"trained_until": now.isoformat()},
-        description="",
-        run_id=None,
-        idempotency_key=None,
-        actor="user:test",
-        created_at=now,
-    )
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

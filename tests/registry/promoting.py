@@ -12,6 +12,7 @@ from mlwright.ledger import Ledger
 from mlwright.ledger import registry as rows
 from mlwright.project import Project
 from mlwright.registry import Environment, MetricThreshold
+from version_rows import version_row
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -33,24 +34,7 @@ def write_version(ledger: Ledger, model: str, actor: str, *, auc: float | None =
     with ledger.write(actor) as tx:
         rows.claim_model(tx, model)
         number = rows.next_version(tx.connection, model)
-        row = rows.VersionRow(
-            model=model,
-            version=number,
-            digest="sha256:" + "0" * 64,
-            flavour="sklearn",
-            codec="skops",
-            unsafe=False,
-            signature={"inputs": [], "outputs": []},
-            metrics={"auc": auc},
-            profile_digest=None,
-            lineage={},
-            description="",
-            run_id=None,
-            idempotency_key=None,
-            actor=tx.actor,
-            created_at=tx.now,
-        )
-        rows.add_version(tx, row)
+        rows.add_version(tx, version_row(tx, model, number, metrics={"auc": auc}))
         return number
 
 
