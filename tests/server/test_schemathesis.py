@@ -81,6 +81,8 @@ def running(folder: Path, log: Path) -> Iterator[str]:
             yield server.stdout.readline().strip()
         finally:
             server.terminate()
+            # Before its stdout is closed: what it still says would fail.
+            server.communicate(timeout=120)
 
 
 def settings_file(folder: Path) -> Path:

@@ -224,3 +224,17 @@ def test_a_replay_goes_on_where_it_was_killed(project_folder: Path) -> None:
     with RemoteClient(second.url) as client:
         assert client.call("clock.show").now == START + timedelta(days=3)
     assert second.end(signal.SIGTERM)[0] == 0
+
+
+def test_what_a_server_says_is_not_on_the_stdout_that_holds_its_address(filled: Project) -> None:
+    # The version that should answer has no files here, which the server says, and its first line was read.
+    up = UpProcess(filled.settings.root)
+    assert up.process.stderr is not None
+    lines: list[str] = []
+    while not any("not loaded" in line for line in lines):
+        lines.append(up.process.stderr.readline())
+        assert lines[-1], lines
+    up.process.send_signal(signal.SIGTERM)
+    out, talk = up.process.communicate(timeout=120)
+    assert (out, up.process.returncode) == ("", 0)
+    assert "Traceback" not in talk

@@ -38,11 +38,15 @@ def up(
         port: Port to bind, 8300 by default; 0 for any free one.
         replay_from: Replay past data: the clock starts here and moves only by POST /api/v1/clock.
     """
+    import structlog
+
     from mlwright.server.main import Options as ServerOptions
     from mlwright.server.main import serve
 
     local_only(options, "up")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
+    # Its own default is stdout, which is the address's alone, and whose reader may be gone.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     settings = options.settings()
     with open_project(options, create=True) as project:
         if replay_from is not None:
