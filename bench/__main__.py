@@ -32,6 +32,8 @@ BENCHES = [
     "tracking:log_batch_wide",
     "tracking:log_batch_mlflow",
     "tracking:create_and_finish",
+    "tracking:create_and_finish_default",
+    "tracking:create_and_finish_http",
     "tracking:thinned",
 ]
 

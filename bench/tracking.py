@@ -134,22 +134,58 @@ def log_batch_mlflow(folder: Path) -> Iterator[Case]:
 
 @contextmanager
 def create_and_finish(folder: Path) -> Iterator[Case]:
-    """Begin and end runs that log nothing; each is in the ledger when it has ended."""
+    """Begin and end runs that log nothing, so that each survives a kill when it has ended."""
+    with _create_and_finish(folder, "killed", "MLflow, WAL and synchronous=OFF") as case:
+        yield case
+
+
+@contextmanager
+def create_and_finish_default(folder: Path) -> Iterator[Case]:
+    """The same beside MLflow as it comes, each run in the ledger, and on the disk, before the next one begins."""
+    with _create_and_finish(folder, "default", "MLflow as it comes") as case:
+        yield case
+
+
+@contextmanager
+def _create_and_finish(folder: Path, durability: str, name: str) -> Iterator[Case]:
     from mlwright import start_run
     from mlwright.project import Project
 
     with (
-        peers.mlflow(f"sqlite:///{folder / 'mlflow.db'}") as peer,
+        peers.mlflow(f"sqlite:///{folder / 'mlflow.db'}", durability=durability) as peer,
         Project.open(folder, home=folder / "home") as project,
     ):
+
+        def finished() -> None:
+            # Whoever reads waits for the runs that have ended to be in the ledger.
+            with project.ledger.read():
+                pass
 
         def ours(count: int) -> None:
             for _ in range(count):
                 with start_run(project=project):
                     pass
+                if durability == "default":
+                    finished()
+            finished()
 
         floor = peer.work("create_and_finish")
-        yield Case("tracking: create and finish", f"MLflow as it comes ({peer.version})", 20, ours, floor, "run")
+        title = f"tracking: create and finish, {'killed' if durability == 'killed' else 'on disk'}"
+        yield Case(title, f"{name} ({peer.version})", 20, repeated(ours, 10), floor, "run")
+
+
+@contextmanager
+def create_and_finish_http(folder: Path) -> Iterator[Case]:
+    """Begin and end runs through MLflow's own client on either server, both as durable as they come."""
+    with (
+        served(folder) as server,
+        peers.mlflow_server(folder) as url,
+        peers.mlflow(server.url) as to_us,
+        peers.mlflow(url) as to_them,
+    ):
+        name = f"MLflow's server and client ({to_them.version})"
+        ours, floor = to_us.work("create_and_finish"), to_them.work("create_and_finish")
+        yield Case("tracking: create and finish over HTTP", name, 20, ours, floor, "run")
 
 
 @contextmanager

@@ -15,6 +15,9 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = 26
 SHORT_LENGTH = 8
 
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(10 * (_LENGTH // 2 - 1), -1, -10)
+
 _lock = threading.Lock()
 _last_ms = 0
 _last_random = 0
@@ -65,8 +68,4 @@ def short(id_: str) -> str:
 
 
 def _encode(value: int) -> str:
-    out = []
-    for _ in range(_LENGTH):
-        out.append(_ALPHABET[value & 31])
-        value >>= 5
-    return "".join(reversed(out))
+    return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])

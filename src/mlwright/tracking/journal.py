@@ -17,7 +17,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,6 +31,7 @@ _NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 _MAX_FRAME_BYTES = 256 * 1024 * 1024
 #: A larger record is refused: a server takes no larger body, and what is that large is an artifact.
 MOST_RECORD_BYTES = 16 * 1024 * 1024
+_FIRST_BYTES = 16 * 1024
 _READ_BYTES = 1024 * 1024
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
@@ -167,8 +168,11 @@ def read(path: Source, *, start: int = 0) -> Iterator[Frame]:
     """
     with _open(path, start) as file:
         buffer, base = b"", start
+        # Most journals are short, and room for a long one costs more than reading a short one.
+        size_bytes = _FIRST_BYTES
         while True:
-            chunk = file.read(_READ_BYTES)
+            chunk = file.read(size_bytes)
+            size_bytes = _READ_BYTES
             buffer += chunk
             place = 0
             while len(buffer) - place >= _FRAME.size:
@@ -216,11 +220,12 @@ def is_damaged(path: Path, end: int) -> bool:
     return bool(end + _FRAME.size + size <= path.stat().st_size or size > _MAX_FRAME_BYTES)
 
 
-def _open(source: Source, start: int) -> BinaryIO:
+def _open(source: Source, start: int) -> io.BytesIO | io.FileIO:
     if isinstance(source, Received):
         return io.BytesIO(source.data[max(start - source.offset, 0) :])
-    file = source.open("rb")
-    file.seek(start)
+    file = source.open("rb", buffering=0)
+    if start:
+        file.seek(start)
     return file
 
 
