@@ -58,6 +58,8 @@ def script(peer: Path, served_project: Project, tmp_path: Path) -> Iterator[Call
             environment = {
                 **{key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PYTHON", "COV"))},
                 "MLFLOW_TRACKING_URI": url,
+                # What the client unpacks is left there.
+                "TMPDIR": str(tmp_path),
                 "MLFLOW_DISABLE_TELEMETRY": "true",
                 "GIT_PYTHON_REFRESH": "quiet",
             }

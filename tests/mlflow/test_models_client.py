@@ -82,7 +82,12 @@ def test_a_gigabyte_passes_through_flat_memory(
     address = f"{url}/api/2.0/mlflow-artifacts/artifacts/small"
     urllib.request.urlopen(urllib.request.Request(address, b"x", method="PUT"), timeout=120).close()
     before = _peak_mib(process.pid)
-    environment = {"PATH": os.environ["PATH"], "MLFLOW_TRACKING_URI": url, "GIT_PYTHON_REFRESH": "quiet"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "MLFLOW_TRACKING_URI": url,
+        "TMPDIR": str(tmp_path),
+        "GIT_PYTHON_REFRESH": "quiet",
+    }
     script = Path(__file__).parent / "scripts/gigabyte.py"
     found = subprocess.run(
         [peer, script, str(tmp_path)], env=environment, capture_output=True, text=True, timeout=800, check=False

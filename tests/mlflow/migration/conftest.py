@@ -33,6 +33,7 @@ class Peer:
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PYTHON", "COV"))},
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "TMPDIR": str(folder),
             # The newest MLflow doesn't open folders unless it is told to.
             "MLFLOW_ALLOW_FILE_STORE": "true",
             "GIT_PYTHON_REFRESH": "quiet",
