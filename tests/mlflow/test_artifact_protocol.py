@@ -6,6 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -301,6 +302,17 @@ def test_a_path_that_leads_elsewhere_is_refused_wherever_it_is_given(api: Speake
     assert [reply.error for reply in replies] == ["INVALID_PARAMETER_VALUE"] * len(replies)
 
 
+@pytest.mark.parametrize("name", ["a\r\nx-evil: 1.txt", 'a"; x="b.txt', "ü\u2028.txt", "\x7f", "a\\b"])
+def test_a_name_is_one_header_whatever_it_holds(name: str) -> None:
+    from mlwright.server.mlflow.streams import _attachment
+
+    header = _attachment(name)
+    assert header.isascii()
+    assert header.isprintable()
+    assert header.count('"') == 2
+    assert header.endswith(f"filename*=UTF-8''{quote(name, safe='')}")
+
+
 def test_the_files_of_versions_can_be_read_only(api: Speaker) -> None:
     path = f"versions/{'0' * 64}/a"
     assert put(api, path, b"x").error == "PERMISSION_DENIED"
@@ -346,8 +358,6 @@ def test_no_path_leaves_its_folder(text: str) -> None:
 def test_no_request_about_artifacts_breaks_the_server(
     api: Speaker, method: str, start: str, rest: str, body: bytes, asked: str
 ) -> None:
-    from urllib.parse import quote
-
     query = f"path={quote(asked, errors='replace')}"
     reply = api.send(method, f"{FILES}/{start}{rest}", body, query=query, kind="application/json")
     assert reply.status < 500, reply

@@ -203,7 +203,8 @@ def _attachment(name: str) -> str:
     """Return the header that tells a client the file's name (RFC 6266)."""
     if _TOKEN.fullmatch(name):
         return f"attachment; filename={name}"
-    plain = name.encode("ascii", "ignore").decode().replace("\\", "").replace('"', "").strip() or "download"
+    # No control character: a line break would begin another header.
+    plain = re.sub(r'[^ -~]|[\\"]', "", name).strip() or "download"
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
