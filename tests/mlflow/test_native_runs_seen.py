@@ -86,6 +86,16 @@ def test_a_note_that_both_wrote_is_what_was_written_last(api: Speaker, served_pr
     assert found_by(api, "tags.mlflow.note.content LIKE '%'") == []
 
 
+def test_a_note_that_is_set_as_a_tag_natively_is_the_note(api: Speaker, served_project: Project) -> None:
+    with tracking.start_run("noted", note="first", project=served_project) as run:
+        run.set_tags({"mlflow.note.content": "as a tag", "kind": "forest"})
+    with served_project.ledger.read() as connection:
+        assert runs.get_run(connection, run.id).note == "as a tag"
+    tags = tags_of(api, run.id)
+    assert (tags["mlflow.note.content"], tags["kind"]) == ("as a tag", "forest")
+    assert found_by(api, "tags.mlflow.note.content = 'as a tag'") == [run.id]
+
+
 def tags_of(api: Speaker, run_id: str) -> dict[str, str]:
     return {tag["key"]: tag["value"] for tag in api.shown(run_id)["data"]["tags"]}
 

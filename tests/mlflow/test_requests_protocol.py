@@ -122,3 +122,10 @@ def test_a_path_says_which_methods_it_takes(api: Speaker) -> None:
     assert (asked.status, asked.headers["allow"]) == (204, "GET, POST, HEAD, OPTIONS")
     refused = api.send("PUT", f"{PREFIX}/runs/create")
     assert (refused.status, refused.headers["allow"]) == (405, "POST, OPTIONS")
+
+
+def test_one_slash_more_behind_the_address_means_nothing(api: Speaker) -> None:
+    assert api.app.serves("//model-versions/get-artifact")
+    reply = api.send("GET", "//model-versions/get-artifact", query="name=m&version=1&path=../x")
+    assert (reply.status, reply.message) == (400, "Invalid path")
+    assert api.send("GET", f"/{PREFIX}/experiments/get", query="experiment_id=0").status == 200

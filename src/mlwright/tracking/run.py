@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from mlwright.tracking.output import Output
 
 
+#: Where MLflow's clients keep what they write about a run.
+NOTE_TAG = "mlflow.note.content"
+
+
 class Run:
     """The run of a script, or of a pipeline as one of its steps sees it. Safe to share between threads.
 
@@ -106,8 +110,13 @@ class Run:
         self._append(Points(values=placed, at=self.clock.now()))
 
     def set_tags(self, values: Mapping[str, str] | None = None, /, **more: str) -> None:
-        """Set tags; a tag that was set before takes the new value."""
+        """Set tags; a tag that was set before takes the new value. The tag in which MLflow keeps the note is the note."""
         found = {**(values or {}), **more}
+        note = found.pop(NOTE_TAG, None)
+        if note is not None:
+            self.set_note(note)
+            if not found:
+                return
         self._append(Tags(values={name_of(key, "tag"): text_of(key, value) for key, value in found.items()}))
 
     def set_note(self, text: str) -> None:

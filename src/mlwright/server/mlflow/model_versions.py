@@ -123,7 +123,7 @@ def move(tx: Transaction, given: MoveVersion) -> OneVersion:
     if given.archive_existing_versions and stage not in _ACTIVE:
         raise InvalidInput(
             f"Model version transition cannot archive existing model versions because '{given.stage}' is not an "
-            f"active stage. Active ones are {', '.join(_ACTIVE)}."
+            f"Active stage. Valid stages are {', '.join(_ACTIVE)}."
         )
     version = _held(tx, given.name, given.version)
     if given.archive_existing_versions:

@@ -90,10 +90,12 @@ class Table:
 
     def serves(self, path: str) -> bool:
         """Tell whether a path is one of this table's: below a prefix, or one that it has at the root."""
+        path = _single(path)
         return path.startswith(tuple(f"{prefix}/mlflow" for prefix in PREFIXES)) or ("GET", path) in self._fixed
 
     def find(self, method: str, path: str) -> tuple[AnyRoute, dict[str, str]] | None:
         """Return the route of a request and the parts of its path, None when there is none."""
+        path = _single(path)
         fixed = self._fixed.get((method, path))
         if fixed is not None:
             return fixed, {}
@@ -106,6 +108,11 @@ class Table:
     def methods(self, path: str) -> list[str]:
         """Return the methods that a path takes."""
         return [method for method in ("GET", "POST", "PUT", "PATCH", "DELETE") if self.find(method, path)]
+
+
+def _single(path: str) -> str:
+    """Return a path that begins with one slash: some clients put one more behind the server's address."""
+    return f"/{path.lstrip('/')}" if path.startswith("//") else path
 
 
 def _whole(path: str) -> list[str]:
