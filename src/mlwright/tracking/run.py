@@ -110,7 +110,7 @@ class Run:
         self._append(Points(values=placed, at=self.clock.now()))
 
     def set_tags(self, values: Mapping[str, str] | None = None, /, **more: str) -> None:
-        """Set tags; a tag that was set before takes the new value. The tag in which MLflow keeps the note is the note."""
+        """Set tags; one that was set before takes the new value. The tag in which MLflow keeps the note is the note."""
         found = {**(values or {}), **more}
         note = found.pop(NOTE_TAG, None)
         if note is not None:
