@@ -6,6 +6,7 @@ beginning, so it can't fail half-way for having read before. PostgreSQL runs at 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,9 +95,11 @@ class Ledger:
         self.url = url
         self.clock: Clock = clock or SystemClock()
         self.is_sqlite = url.startswith("sqlite")
+        self._file = str(_sqlite_path(url))
         self._commits = threading.Condition()
         self._commit_count = 0
         self._writing = threading.Lock()
+        self._kept: sa.Connection | None = None
         # A transaction of SQLite sees one state by itself; PostgreSQL has to be asked for it.
         self._reading = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         if self.is_sqlite and not create and not _sqlite_path(url).exists():
@@ -125,14 +128,29 @@ class Ledger:
         """Open a write transaction; it commits when the block ends and rolls back when the block raises."""
         debts.settle(self.url)
         self._check_file()
-        with debts.busy(), self._turn(), self.faults():
-            with self.engine.connect().execution_options(mlwright_write=True) as connection, connection.begin():
-                transaction = Transaction(connection, self.clock.now(), actor)
-                yield transaction
+        with debts.busy(), self._turn(), self.faults(), self._writer() as connection, connection.begin():
+            transaction = Transaction(connection, self.clock.now(), actor)
+            yield transaction
         if transaction.emitted:
             with self._commits:
                 self._commit_count += 1
                 self._commits.notify_all()
+
+    @contextmanager
+    def _writer(self) -> Iterator[sa.Connection]:
+        """Lend a connection that begins write transactions: on SQLite always the same, for there is one writer."""
+        if not self.is_sqlite:
+            with self.engine.connect() as connection:
+                yield connection
+            return
+        connection = self._kept or self.engine.connect().execution_options(mlwright_write=True)
+        self._kept = None
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._kept = connection
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -154,7 +172,7 @@ class Ledger:
     def _file_now(self) -> tuple[int, int] | None:
         """Return what tells SQLite's file from another one at its place; None when there is none."""
         try:
-            found = _sqlite_path(self.url).stat() if self.is_sqlite else None
+            found = os.stat(self._file) if self.is_sqlite else None
         except OSError:
             return None
         return (found.st_dev, found.st_ino) if found is not None else None
@@ -180,6 +198,9 @@ class Ledger:
     def close(self) -> None:
         """Write what this process owes the ledger, and give back all connections."""
         debts.settle(self.url)
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
         self.engine.dispose()
 
     def __enter__(self) -> Ledger:

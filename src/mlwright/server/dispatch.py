@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 Scope = MutableMapping[str, Any]
@@ -56,6 +57,7 @@ class Dispatcher:
             await self._control({**scope, "path": raw.decode("ascii", "replace")}, receive, send)
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Tell whether a host's name or address is this machine's own.
 
