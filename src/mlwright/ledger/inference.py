@@ -113,7 +113,7 @@ def prediction_times(connection: sa.Connection, deployment: str, ids: Sequence[s
     table, found = predictions.c, {}
     for chunk in _chunks(ids):
         query = sa.select(table.prediction_id, table.at).where(
-            table.deployment == deployment, table.prediction_id.in_(chunk)
+            table.deployment == deployment, _is_among(connection, table.prediction_id, chunk)
         )
         found.update({row.prediction_id: row.at for row in connection.execute(query)})
     return found
@@ -123,7 +123,8 @@ def find_labels(connection: sa.Connection, deployment: str, ids: Sequence[str]) 
     """Return the labels of these predictions; those not known yet are absent."""
     found: dict[str, LabelRow] = {}
     for chunk in _chunks(ids):
-        query = sa.select(labels).where(labels.c.deployment == deployment, labels.c.prediction_id.in_(chunk))
+        is_wanted = _is_among(connection, labels.c.prediction_id, chunk)
+        query = sa.select(labels).where(labels.c.deployment == deployment, is_wanted)
         found.update({row.prediction_id: _label(row) for row in connection.execute(query)})
     return found
 
@@ -177,6 +178,18 @@ def _batch(row: Any) -> BatchRow:
 
 def _label(row: Any) -> LabelRow:
     return LabelRow(**{name: getattr(row, name) for name in LabelRow.__struct_fields__})
+
+
+def _is_among(connection: sa.Connection, column: sa.ColumnElement[str], ids: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Return the condition that a column holds one of these ids.
+
+    PostgreSQL compares a list with each row of the deployment, as long as it has no statistics that say better; rows of
+    an array it joins.
+    """
+    if connection.dialect.name != "postgresql":
+        return column.in_(ids)
+    given = sa.bindparam(None, list(ids), type_=sa.ARRAY(sa.Text))
+    return column.in_(sa.select(sa.func.unnest(given)))
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
