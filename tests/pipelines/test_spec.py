@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlwright.core.graph import topological_order
@@ -86,6 +86,7 @@ def specs(draw: Any) -> PipelineSpec:
     )
 
 
+@settings(max_examples=settings.default.max_examples // 3)
 @given(specs())
 def test_what_is_written_as_json_comes_back_equal_with_the_same_digest(spec: PipelineSpec) -> None:
     back = PipelineSpec.from_json(spec.to_json())
@@ -94,6 +95,7 @@ def test_what_is_written_as_json_comes_back_equal_with_the_same_digest(spec: Pip
     assert back.to_json() == spec.to_json()
 
 
+@settings(max_examples=settings.default.max_examples // 3)
 @given(specs())
 def test_a_sound_pipeline_is_ordered_so_that_each_step_follows_what_it_needs(spec: PipelineSpec) -> None:
     order = validate(spec)
@@ -102,6 +104,7 @@ def test_a_sound_pipeline_is_ordered_so_that_each_step_follows_what_it_needs(spe
     assert all(place[one] < place[key] for key, needed in upstream(spec).items() for one in needed)
 
 
+@settings(max_examples=settings.default.max_examples // 3)
 @given(specs(), st.data())
 def test_closing_any_path_to_a_circle_is_refused(spec: PipelineSpec, data: st.DataObject) -> None:
     edges = [(one, key) for key, needed in upstream(spec).items() for one in needed]
