@@ -174,6 +174,6 @@ def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium, args=flags)
+        opened = started.chromium.launch(executable_path=chromium, args=flags, timeout=240_000)
         yield opened
         opened.close()

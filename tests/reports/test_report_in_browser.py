@@ -22,6 +22,7 @@ def test_the_page_fits_and_breaks_no_rule(browser: Any, tmp_path: Path, width: i
     path = tmp_path / "report.html"
     path.write_text(render_html(invented()))
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.set_default_timeout(120_000)
     page.on("console", lambda message: wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))

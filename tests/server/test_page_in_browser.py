@@ -24,6 +24,7 @@ class Visit:
         self.wrong: list[str] = []
         self.asked: list[str] = []
         self.page = browser.new_page(**context)
+        self.page.set_default_timeout(120_000)
         self.page.on("console", lambda message: self._note(message))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
@@ -131,6 +132,7 @@ def test_the_page_is_reached_by_keyboard(browser: Any, url: str) -> None:
 
 def test_the_documentation_page_is_readable(browser: Any, url: str) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.set_default_timeout(120_000)
     page.goto(f"{url}/api/docs")
     assert re.search(r"GET /api/v1/models", page.inner_text("main"))
     page.click("text=OpenAPI document")
