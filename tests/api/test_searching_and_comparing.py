@@ -164,12 +164,5 @@ def test_a_library_that_is_absent_is_named(library: str, monkeypatch: pytest.Mon
         getattr(RunTable([]), f"to_{library}")()
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_a_table_of_runs_becomes_a_data_frame(library: str, searched: Project) -> None:
-    pytest.importorskip(library, reason=f"{library} is not installed")
-    frame = getattr(mlwright.search_runs(project=searched), f"to_{library}")()
-    assert list(frame["name"]) == ["n2", "n1", "n0"]
-
-
 def test_python_compares_runs_of_the_process(searched: Project) -> None:
     assert [row.key for row in mlwright.compare_runs("run0", "run1", project=searched).metrics] == ["auc"]

@@ -195,18 +195,6 @@ def test_parquet_is_used_on_request_and_gives_equal_bytes_for_equal_tables(store
     assert codecs.save(store, chunked, codec="parquet").digest == first.digest
 
 
-def test_a_data_frame_comes_back_or_is_refused(store: LocalStore) -> None:
-    pd = pytest.importorskip("pandas")
-    index = pd.date_range("2013-01-01", periods=2, tz="UTC", name="day")
-    frame = pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=index)
-    saved = codecs.save(store, frame)
-    assert saved.codec == "pandas"
-    pd.testing.assert_frame_equal(codecs.load(store, saved.digest, saved.codec), frame, check_freq=False)
-    for bad in (pd.DataFrame({"a": [1, "x"]}, dtype=object), pd.DataFrame([[1, 2]], columns=["a", "a"])):
-        with pytest.raises(TypeMismatch):
-            codecs.save(store, bad)
-
-
 def test_without_the_extra_the_command_that_installs_it_is_named(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

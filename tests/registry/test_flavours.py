@@ -84,21 +84,6 @@ class TestOnnx(FlavourContract):
         return Fitted(onnx_graph, X, wanted, "probability")
 
 
-class TestTorch(FlavourContract):
-    @pytest.fixture
-    def flavour(self) -> Flavour:
-        pytest.importorskip("torch", reason="torch is not installed")
-        from mlwright.adapters.flavour.torch import TorchFlavour
-
-        return TorchFlavour()
-
-    @pytest.fixture
-    def fitted(self) -> Fitted:
-        torch = pytest.importorskip("torch", reason="torch is not installed")
-        module = torch.jit.trace(torch.nn.Linear(3, 1).eval(), torch.zeros(1, 3))
-        return Fitted(module, X, module(torch.from_numpy(X.astype("float32"))).detach().numpy()[:, 0], "value")
-
-
 def columns(matrix: np.ndarray) -> dict[str, np.ndarray]:
     return {f"x{place}": matrix[:, place] for place in range(matrix.shape[1])}
 
@@ -156,7 +141,7 @@ def test_a_function_is_registered_by_its_name_and_found_again(project: Project) 
             registry.register_model("twice", wrong, project=project, example=example)
 
 
-@pytest.mark.parametrize("kind", ["dict", "arrow", "matrix", "structured", "pandas", "polars"])
+@pytest.mark.parametrize("kind", ["dict", "arrow", "matrix", "structured"])
 def test_examples_and_questions_come_as_frames_of_any_library(project: Project, kind: str) -> None:
     data = {"age": np.array([1.0, 2.0, 3.0]), "name": np.array(["a", "b", "a"], dtype=object)}
     frame: Any = data
@@ -166,10 +151,6 @@ def test_examples_and_questions_come_as_frames_of_any_library(project: Project, 
         frame = X[:3, :2]
     elif kind == "structured":
         frame = np.array([(1.0, "a"), (2.0, "b")], dtype=[("age", "f8"), ("name", "U1")])
-    elif kind in ("pandas", "polars"):
-        frame = pytest.importorskip(kind, reason=f"{kind} is not installed").DataFrame(
-            {name: values.tolist() for name, values in data.items()}
-        )
     found = columns_of(frame)
     if kind == "matrix":
         assert list(found) == ["x0", "x1"]

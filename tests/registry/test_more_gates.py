@@ -8,8 +8,6 @@ import msgspec
 import numpy as np
 import own_gate_functions as functions
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from test_gates import predictor
 from test_versions import add_version
@@ -174,19 +172,6 @@ def test_fairness_is_measured_as_the_definitions_say() -> None:
     # Selected: a 2/4, b 2/4, c 0/2. True positive rates: 1/2, 1/1, 0/2. False positive rates: 1/2, 1/3, none (0).
     assert demographic_parity_difference(decisions, group) == 0.5
     assert equalized_odds_difference(labels, decisions, group) == 1.0
-
-
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.sampled_from("abc")), min_size=2, max_size=60))
-def test_fairness_agrees_with_fairlearn(table: list[tuple[int, int, str]]) -> None:
-    fairlearn = pytest.importorskip("fairlearn.metrics", reason="fairlearn is not installed")
-    labels, decisions, group = (np.array(column) for column in zip(*table, strict=True))
-    options = {"sensitive_features": group}
-    assert demographic_parity_difference(decisions, group) == pytest.approx(
-        fairlearn.demographic_parity_difference(labels, decisions, **options)
-    )
-    assert equalized_odds_difference(labels, decisions, group) == pytest.approx(
-        fairlearn.equalized_odds_difference(labels, decisions, **options)
-    )
 
 
 def test_size_and_latency_keep_their_budgets(project: Project) -> None:

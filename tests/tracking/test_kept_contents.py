@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
-import subprocess
-import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -101,37 +98,6 @@ def test_figures_are_kept_in_the_formats_that_suit_them() -> None:
     assert contents.figure("loss", Interactive()) == [("loss.html", "<html>True</html>"), ("loss.json", "{}")]
     assert contents.figure("loss.json", Interactive()) == [("loss.json", "{}")]
     assert contents.image("i.PNG", Picture()) == ("i.png", b"PNG")
-
-
-PLOT = """
-import sys
-import matplotlib
-matplotlib.use("svg")
-from matplotlib.figure import Figure
-from mlwright.tracking import contents
-figure = Figure()
-axes = figure.subplots()
-axes.plot([1, 2, 3])
-for drawn in (figure, axes):
-    files = dict(contents.figure("loss", drawn))
-    assert files["loss.png"].startswith(b"\\x89PNG"), files
-    assert b"<svg" in files["loss.svg"], files
-"""
-
-
-def test_a_figure_of_matplotlib_is_kept_as_png_and_svg(tmp_path: Path) -> None:
-    python = ROOT / ".venv-peers" / "bin" / "python"
-    if not python.exists():
-        pytest.skip("there is no environment of peers")
-    # Behind that environment's own packages; what mlwright needs and is not there comes from this one.
-    own = next(place for place in sys.path if place.endswith("site-packages"))
-    begin = f"import sys; sys.path += [{str(ROOT / 'src')!r}, {own!r}]\ntry:\n import matplotlib, msgspec\n"
-    begin += "except ImportError as error:\n print('absent:', error); sys.exit()\n"
-    environment = {**os.environ, "MPLCONFIGDIR": str(tmp_path)}
-    done = subprocess.run([python, "-c", begin + PLOT], env=environment, capture_output=True, text=True, check=False)
-    if done.stdout.startswith("absent:"):
-        pytest.skip(done.stdout)
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,9 @@ def _of_values(data: Any) -> Described:
         )
     if hasattr(data, "toarray") and hasattr(data, "tocsr"):
         data = _sparse(data)
+    elif hasattr(data, "to_numpy") and hasattr(data, "dtype") and hasattr(data, "name"):
+        # One column of a data frame of pandas or polars.
+        data = {str(data.name) if data.name is not None else "": data.to_numpy()}
     try:
         saved = codecs.save(_digests(), data)
     except TypeMismatch as error:
