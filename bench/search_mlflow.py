@@ -9,6 +9,7 @@ own way in would take hours; `bench.search` prints the other side. A question ca
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import tempfile
 import time
@@ -105,7 +106,7 @@ def main() -> None:
 
 def _told(times: list[tuple[float, float]]) -> str:
     walls, used = sorted(wall for wall, _ in times), sorted(cpu for _, cpu in times)
-    place = int(len(times) * 0.95)
+    place = math.ceil(len(times) * 0.95) - 1
     return (
         f"median {statistics.median(walls):8.1f} ms   p95 {walls[place]:8.1f} ms   "
         f"processor: median {statistics.median(used):8.1f} ms, p95 {used[place]:8.1f} ms"

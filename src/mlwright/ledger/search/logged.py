@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,11 +13,13 @@ import sqlalchemy as sa
 from mlwright.core.filters import Comparison, Expression, Order, comparisons, name_of
 from mlwright.errors import InvalidInput
 from mlwright.ledger.curves import Summary
+from mlwright.ledger.driver import select_in
 from mlwright.ledger.schema import experiments, params, series, tags
+from mlwright.ledger.schema.types import from_microseconds
 from mlwright.ledger.search.run_fields import SHOWN
 
-#: Databases take so many bound values in one statement.
-_BATCH = 900
+#: So many keys are looked for in the database; more are picked from everything.
+_FEW_KEYS = 100
 _MOST_KEYS = 5000
 _TABLES = {"metric": series, "param": params, "tag": tags}
 
@@ -49,31 +53,38 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def logged_by(connection: sa.Connection, ids: list[str], wanted: Wanted | None = None) -> dict[str, Logged]:
-    """Return what some runs logged, by run."""
+    """Return what some runs logged, by run and in the order of the keys."""
     wanted = wanted or Wanted()
     found = {run_id: Logged({}, {}, {}) for run_id in ids}
-    for start in range(0, len(ids), _BATCH):
-        some = ids[start : start + _BATCH]
-        for row in _read(connection, params, ("key", "value"), some, wanted.params):
-            found[row[0]].params[row[1]] = row[2]
-        for row in _read(connection, tags, ("key", "value"), some, wanted.tags):
-            found[row[0]].tags[row[1]] = row[2]
-        for row in _read(connection, series, Summary.__struct_fields__, some, wanted.metrics):
-            found[row[0]].metrics[row[1]] = Summary(**dict(zip(Summary.__struct_fields__, row[1:], strict=True)))
+    for run_id, key, value in _read(connection, "key, value FROM params WHERE", ids, wanted.params):
+        found[run_id].params[key] = msgspec.json.decode(value)
+    for run_id, key, value in _read(connection, "key, value FROM tags WHERE", ids, wanted.tags):
+        found[run_id].tags[key] = value
+    columns = "key, count, last, last_step, last_at, min, max FROM series WHERE shown = 1 AND"
+    for run_id, key, count, last, last_step, last_at, low, high in _read(connection, columns, ids, wanted.metrics):
+        value = math.nan if last is None else last
+        found[run_id].metrics[key] = Summary(
+            key=key,
+            count=count,
+            last=value,
+            last_step=last_step,
+            last_at=from_microseconds(last_at),
+            min=low,
+            max=high,
+        )
     return found
 
 
-def _read(
-    connection: sa.Connection, table: sa.Table, columns: tuple[str, ...], ids: list[str], keys: list[str] | None
-) -> Any:
+def _read(connection: sa.Connection, text: str, ids: list[str], keys: list[str] | None) -> Iterator[Any]:
     if keys is not None and not keys:
-        return ()
-    query = sa.select(table.c.run_id, *(table.c[name] for name in columns)).where(table.c.run_id.in_(ids))
-    if keys is not None:
-        query = query.where(table.c.key.in_(keys))
-    if table is series:
-        query = query.where(series.c.shown == SHOWN)
-    return connection.execute(query.order_by(table.c.key))
+        return
+    named = keys if keys is not None and len(keys) <= _FEW_KEYS else []
+    among = f" key IN ({', '.join('?' * len(named))}) AND" if named else ""
+    query = f"SELECT run_id, {text}{among} run_id IN (*) ORDER BY run_id, key"
+    some = None if keys is None or named else set(keys)
+    for row in select_in(connection, query, named, ids):
+        if some is None or row[1] in some:
+            yield row
 
 
 def known_keys(connection: sa.Connection, entity: str) -> list[str]:

@@ -216,13 +216,12 @@ def _from(connection: sa.Connection, plan: Plan, driver: _Driver, limit: int) ->
 
 def _meeting(connection: sa.Connection, plan: Plan, indexed: list[_Driver], source: Source | None, limit: int) -> Rows:
     """Look at the runs that all indexes give: at all of them, or at the first in the order when they are many."""
-    met: set[str] | None = None
+    met: set[bytes] | None = None
     asked: list[Part] = []
     for part, queries in indexed:
         if met is not None and len(met) <= 2 * FEW:
             break
-        listed = connection.execute(sa.select(sa.func.json_group_array(_given(queries).c.run_id))).scalar_one()
-        found = msgspec.json.decode(listed, type=list[str])
+        found = _ids(connection, queries)
         met = set(found) if met is None else met.intersection(found)
         asked.append(part)
     if not met:
@@ -232,7 +231,14 @@ def _meeting(connection: sa.Connection, plan: Plan, indexed: list[_Driver], sour
         rows = _first_of(connection, rest, source, met, limit)
         if rows is not None:
             return rows
-    return _among(connection, rest, list(met), limit)
+    return _among(connection, rest, [run_id.decode() for run_id in met], limit)
+
+
+def _ids(connection: sa.Connection, queries: list[sa.Select[Any]]) -> list[bytes]:
+    """Return the ids of the runs that queries give: as one text, which is far cheaper to read than as many rows."""
+    listed = sa.cast(sa.func.group_concat(_given(queries).c.run_id, "\n"), sa.LargeBinary)
+    found: bytes | None = connection.execute(sa.select(listed)).scalar_one()
+    return [] if found is None else found.split(b"\n")
 
 
 def _among(connection: sa.Connection, plan: Plan, ids: list[str], limit: int) -> Rows:
@@ -241,7 +247,7 @@ def _among(connection: sa.Connection, plan: Plan, ids: list[str], limit: int) ->
     return _rows(connection, _Nested(listed, runs, runs.c.id == listed.c.value), plan, limit)
 
 
-def _first_of(connection: sa.Connection, plan: Plan, source: Source, met: set[str], limit: int) -> Rows | None:
+def _first_of(connection: sa.Connection, plan: Plan, source: Source, met: set[bytes], limit: int) -> Rows | None:
     """Walk along the index of the order through runs that may fit, until enough do; None when that isn't all."""
     walk = _begun(plan, source)
     if walk is None:
@@ -253,7 +259,7 @@ def _first_of(connection: sa.Connection, plan: Plan, source: Source, met: set[st
     wanted, last = limit, None
     with connection.execute(query) as walked:
         for run_id, value in walked:
-            if run_id not in met:
+            if run_id.encode() not in met:
                 continue
             # Runs of the same value are sorted by what comes after it, so all of them are needed.
             if len(candidates) >= wanted and value != last:

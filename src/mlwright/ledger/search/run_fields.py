@@ -41,6 +41,8 @@ _COLUMNS = {
     "name": "name",
     "status": "status",
 }
+#: The statuses in the order of MLflow's words: FAILED, FINISHED, KILLED, RUNNING, SCHEDULED.
+_BY_MLFLOWS_WORD = ("failed", "succeeded", "cancelled", "running", "scheduled")
 _MOMENTS = {"started": "started_at", "ended": "ended_at"}
 _PARTS = {"last": "last", "min": "min", "max": "max", "count": "count", "step": "last_step"}
 
@@ -122,6 +124,9 @@ def sorting(order: Order, context: Context) -> Sorting:
     if field.key == "duration":
         return Sorting(_nullable(_duration(), 0.0, down))
     column = text_attribute(field)
+    if field.key == "status" and order.as_text:
+        place = sa.case({word: place for place, word in enumerate(_BY_MLFLOWS_WORD)}, value=column, else_=-1)
+        return Sorting([Key(place, down, int)])
     if field.key in ("run_id", "name", "status"):
         return Sorting([Key(bytewise(column, context), down)])
     return Sorting([_absence(column), Key(bytewise(sa.func.coalesce(column, ""), context), down)])
