@@ -187,3 +187,15 @@ def test_clients_find_the_sentences_that_they_look_for(api: Speaker) -> None:
     for path in ("artifacts/list", "get-artifact"):
         reply = api.get(path, run_id=run_id, path="../x")
         assert reply.json() == {"error_code": "INVALID_PARAMETER_VALUE", "message": "Invalid path"}
+
+
+@ON_BOTH
+def test_runs_are_sorted_by_mlflows_words_of_their_status(api: Speaker) -> None:
+    words = ["SCHEDULED", "KILLED", "FAILED", "RUNNING", "FINISHED"]
+    for word in words:
+        api.ok("runs/update", {"run_id": api.run(), "status": word, "end_time": 2000})
+    for order, expected in (("status", sorted(words)), ("attributes.status DESC", sorted(words, reverse=True))):
+        page = api.ok("runs/search", {"experiment_ids": ["0"], "order_by": [order], "max_results": 3})
+        rest = {"experiment_ids": ["0"], "order_by": [order], "page_token": page["next_page_token"]}
+        found = page["runs"] + api.ok("runs/search", rest)["runs"]
+        assert [run["info"]["status"] for run in found] == expected
