@@ -12,14 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 from logged import artifacts, only_run, run_named, values
+from sklearn import model_selection
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier
 from sklearn.feature_selection import SelectFromModel
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.metrics import log_loss, mean_absolute_error, mean_squared_error, r2_score, roc_auc_score
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import (
+    GridSearchCV,
+    cross_val_predict,
+    cross_val_score,
+    learning_curve,
+    permutation_test_score,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -114,6 +121,54 @@ def test_candidates_of_a_search_are_runs_inside_its_run(logged: Project, monkeyp
     best = run_named(logged, f"GridSearchCV-{search.best_index_}")
     assert values(logged, best.id, "mean_test_score") == [(0, pytest.approx(search.best_score_))]
     assert _tags(logged, outer.id)["autolog.candidates"] == "the best 2 of 3"
+
+
+def test_a_cross_validation_is_one_run_with_the_scores_of_its_folds(logged: Project) -> None:
+    found = cross_val_score(make_pipeline(StandardScaler(), LogisticRegression(C=0.5)), _ROWS, _CLASSES, cv=4)
+    row = only_run(logged)
+    assert (row.name, row.status) == ("cross_validate", "succeeded")
+    assert values(logged, row.id, "test_score") == [(fold, pytest.approx(value)) for fold, value in enumerate(found)]
+    assert values(logged, row.id, "mean_test_score") == [(0, pytest.approx(found.mean()))]
+    assert values(logged, row.id, "std_test_score") == [(0, pytest.approx(found.std()))]
+    with logged.ledger.read() as connection:
+        params = tracked.params_of(connection, row.id)
+        assert len(datasets.datasets_of(connection, row.id)) == 2
+    assert (params["cv"], params["logisticregression__C"]) == (4, 0.5)
+    assert _tags(logged, row.id)["autolog.estimator"] == "Pipeline"
+
+
+def test_several_scores_of_a_cross_validation_in_threads_and_in_a_run_are_logged_to_it(logged: Project) -> None:
+    from joblib import parallel_backend
+
+    with start_run("mine") as run, parallel_backend("threading", n_jobs=2):
+        found = model_selection.cross_validate(
+            LogisticRegression(), _ROWS, _CLASSES, scoring=["accuracy", "roc_auc"], return_train_score=True
+        )
+    assert only_run(logged).id == run.id
+    for name in ("test_accuracy", "test_roc_auc", "train_accuracy"):
+        assert [value for _, value in values(logged, run.id, name)] == pytest.approx(list(found[name]))
+
+
+def test_fits_of_other_rounds_over_folds_are_no_runs(logged: Project) -> None:
+    cross_val_predict(LogisticRegression(), _ROWS, _CLASSES)
+    learning_curve(LogisticRegression(), _ROWS, _CLASSES, train_sizes=[0.5, 1.0], cv=3)
+    permutation_test_score(LogisticRegression(), _ROWS, _CLASSES, n_permutations=2, cv=3)
+    assert _all_runs(logged) == []
+
+
+def test_a_cross_validation_is_as_it_was_after_off(logged: Project) -> None:
+    autolog("sklearn", off=True)
+    assert model_selection.cross_validate is model_selection._validation.cross_validate
+    assert model_selection._validation._fit_and_score is model_selection._search._fit_and_score
+    cross_val_score(LogisticRegression(), _ROWS, _CLASSES)
+    assert _all_runs(logged) == []
+
+
+def test_a_fit_in_steps_of_the_user_is_no_run(logged: Project) -> None:
+    model = SGDClassifier()
+    for _ in range(3):
+        model.partial_fit(_ROWS, _CLASSES, classes=[0, 1])
+    assert _all_runs(logged) == []
 
 
 def test_the_data_is_noted_by_its_digest_unless_that_is_switched_off(logged: Project) -> None:

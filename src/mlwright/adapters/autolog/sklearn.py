@@ -1,4 +1,4 @@
-"""scikit-learn: every estimator that predicts, of the library and of the user's own classes."""
+"""scikit-learn: every estimator that predicts, of the library and of the user's own classes, and cross validation."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any, ClassVar
 
 from mlwright.tracking.autologging.estimators import Given, log_candidates, log_importances, watched
 from mlwright.tracking.autologging.fits import Fit, Fits, safely
+from mlwright.tracking.autologging.folds import unlogged, validated
 from mlwright.tracking.autologging.patches import Patches
 from mlwright.tracking.autologging.port import Undo
 
 _METHODS = ("fit", "fit_predict", "fit_transform")
+#: What fits in turn, whoever calls it and under whichever name he imported it.
+_FOLDS = ("_fit_and_score", "_fit_and_predict", "_permutation_test_score", "_incremental_fit_estimator")
 #: They have adapters of their own.
 _OTHERS = ("lightgbm.", "xgboost.")
 
@@ -20,15 +23,19 @@ _OTHERS = ("lightgbm.", "xgboost.")
 class SklearnAutologger:
     """Watches `fit` of every estimator; see `mlwright.tracking.autologging.port.Autologger`.
 
-    What only transforms isn't logged, and neither are the fits inside it.
+    What only transforms isn't logged, and neither are the fits inside it. A cross validation is one run; with
+    `cross_validate` itself imported by name before, it is none.
     """
 
     name: ClassVar[str] = "sklearn"
-    modules: ClassVar[tuple[str, ...]] = ("sklearn.base",)
+    modules: ClassVar[tuple[str, ...]] = ("sklearn.base", "sklearn.model_selection")
 
     def patch(self, module: ModuleType, fits: Fits) -> Undo:
-        """Watch all classes that are there, and those that come later."""
+        """Watch all classes that are there and those that come later, or the functions that cross validate."""
         patches = Patches()
+        if module.__name__ == "sklearn.model_selection":
+            _watch_folds(patches, fits, module)
+            return patches.undo
         root: Any = module.BaseEstimator
 
         def made(before: Any) -> Any:
@@ -56,6 +63,17 @@ def _watch(patches: Patches, fits: Fits, found: Any) -> None:
         if isinstance(vars(found).get(method), FunctionType):
             judge = _never if method == "fit_transform" else _predicts
             patches.replace(found, method, partial(_watched, fits, judge))
+
+
+def _watch_folds(patches: Patches, fits: Fits, module: Any) -> None:
+    inner, original = module._validation, module.cross_validate
+    validate = validated(fits, original)
+    for owner in (module, inner):
+        if vars(owner).get("cross_validate") is original:
+            patches.replace(owner, "cross_validate", lambda _: validate)
+    for name in _FOLDS:
+        if hasattr(inner, name):
+            patches.replace(inner, name, partial(unlogged, fits))
 
 
 def _watched(fits: Fits, judge: Callable[[Any], bool], original: Callable[..., Any]) -> Any:

@@ -54,7 +54,7 @@ def watched(fits: Fits, original: Callable[..., Any], after: After, is_logged: C
                 return original(self, *args, **more)
             seen.iterations_of = safely("iterations", _booster_of, self) or ""
             given = safely("the data of a fit", _given, original, (self, *args), more) or Given()
-            safely(f"what {fits.library} fits", _before, seen, self, given)
+            safely(f"what {fits.library} fits", log_given, seen, self, given)
             result = original(self, *args, **more)
             safely("the duration of a fit", seen.took)
             safely("scores on the training data", _score, seen, self, given)
@@ -62,6 +62,15 @@ def watched(fits: Fits, original: Callable[..., Any], after: After, is_logged: C
             return result
 
     return fit
+
+
+def log_given(fit: Fit, estimator: Any, given: Given) -> None:
+    """Log what an estimator is, its parameters, and the digest of the data."""
+    fit.tag("autolog.estimator", type(estimator).__qualname__)
+    fit.params(estimator.get_params(deep=True))
+    if given.x is not None:
+        safely("the training data", fit.dataset, given.x, "training")
+        safely("the training data", fit.dataset, given.y, "training target")
 
 
 def log_importances(fit: Fit, estimator: Any) -> None:
@@ -107,14 +116,6 @@ def _given(original: Callable[..., Any], args: tuple[Any, ...], more: dict[str, 
         return Given()
     found = {part: next((bound[name] for name in names if name in bound), None) for part, names in _DATA.items()}
     return Given(**found)
-
-
-def _before(fit: Fit, estimator: Any, given: Given) -> None:
-    fit.tag("autolog.estimator", type(estimator).__qualname__)
-    fit.params(estimator.get_params(deep=True))
-    if given.x is not None:
-        safely("the training data", fit.dataset, given.x, "training")
-        safely("the training data", fit.dataset, given.y, "training target")
 
 
 def _score(fit: Fit, estimator: Any, given: Given) -> None:
