@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from mlwright.ledger.driver import change_in, execute, select_in
-from mlwright.ledger.ingest import add_rows
+from mlwright.ledger.ingest import add_rows, share_out
 from mlwright.ledger.packing import Row
 from mlwright.ledger.points import (
     Cursor,
@@ -96,6 +96,7 @@ def truncate(tx: Transaction, run_id: str, step: int) -> None:
         run_id: Whose points.
         step: The last step that stays.
     """
+    share_out(tx.connection, run_id)
     query = "SELECT id, key, origin FROM series WHERE run_id = ? AND last_step > ?"
     for id_, key, origin in execute(tx.connection, query, (run_id, step)).rows:
         kept = [row for row in rows_of_series(tx.connection, id_) if row[0] <= step]
@@ -111,6 +112,7 @@ def drop_runs(tx: Transaction, run_ids: list[str]) -> None:
     """Remove all curves of runs that are being deleted for good."""
     ids = [id_ for (id_,) in select_in(tx.connection, "SELECT id FROM series WHERE run_id IN (*)", (), run_ids)]
     _empty(tx, ids)
+    change_in(tx.connection, "DELETE FROM sheets WHERE run_id IN (*)", (), run_ids)
     change_in(tx.connection, "DELETE FROM series WHERE id IN (*)", (), ids)
 
 
@@ -127,7 +129,7 @@ def _show_newest(tx: Transaction, run_id: str, keys: list[str]) -> None:
 
 
 def _empty(tx: Transaction, series_ids: list[int]) -> None:
-    """Remove all points of some series; what a series knows of them is set by the next batch."""
+    """Remove all points of some series but those on sheets; what a series knows of them is set by the next batch."""
     for table in ("points", "chunks"):
         change_in(tx.connection, f"DELETE FROM {table} WHERE series_id IN (*)", (), series_ids)
     change = "UPDATE series SET count = 0, packed = 0, min = NULL, max = NULL, tail = ? WHERE id IN (*)"

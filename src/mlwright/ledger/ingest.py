@@ -2,7 +2,8 @@
 
 A batch is grouped by key. A few points are appended to the series' own row, its tail, which has to be written anyway;
 when these are too many, or the batch brings many at once, they become one row of `points`; once two blocks of points
-are outside of chunks, all whole blocks go to chunks and what is left stays.
+are outside of chunks, all whole blocks go to chunks and what is left stays. A batch that has few points of each of many
+keys is kept as a whole, a sheet, and only what searches ask for is written to the series.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from mlwright.core.ids import short
 from mlwright.errors import NotFound
+from mlwright.ledger import sheets
 from mlwright.ledger.driver import change_in, execute, execute_many, insert_returning, select_in
 from mlwright.ledger.packing import BLOCK, Row, as_records, count_records, outline, pack, read_records, squeeze
 from mlwright.ledger.points import rows_of_batches
@@ -26,6 +28,15 @@ TAIL = 16
 _STATE = "id, count, packed, last_step, last_at, last, tail, min, max"
 _NEW = "run_id, key, origin, shown, superseded, count, packed, last_step, last_at, last, tail, min, max"
 _SET = "count = ?, packed = ?, last_step = ?, last_at = ?, last = ?, tail = ?"
+_NOTED = "key, id, count, last_step, last_at, last, min, max"
+_NOTE = "UPDATE series SET count = count + ?, last_step = ?, last_at = ?, last = ? WHERE id = ?"
+_NOTE_STRETCHED = (
+    "UPDATE series SET count = count + ?, last_step = ?, last_at = ?, last = ?, min = ?, max = ? WHERE id = ?"
+)
+_PUT_POINTS = (
+    "INSERT INTO points (series_id, place, count, data)"
+    " SELECT ?, COALESCE(MAX(place), -1) + 1, ?, ? FROM points WHERE series_id = ?"
+)
 _NEWER = f"UPDATE series SET {_SET} WHERE id = ?"
 _STRETCHED = f"UPDATE series SET {_SET}, min = ?, max = ? WHERE id = ?"
 
@@ -50,16 +61,21 @@ class _Series(msgspec.Struct):
 
     def add(self, rows: list[Row]) -> bool:
         """Take points in; tell whether the extremes changed."""
-        step, at, value = rows[0] if len(rows) == 1 else max(rows)
-        last = value if value == value else None
-        if not self.total or (step, at, _ranked(last)) >= (self.last_step, self.last_at, _ranked(self.last)):
-            self.last_step, self.last_at, self.last = step, at, last
-        self.total += len(rows)
+        is_stretched = self.note(rows)
         if count_records(self.tail) + len(rows) <= TAIL:
             self.tail += as_records(rows)
         else:
             self.rows = [*read_records(self.tail), *rows]
             self.tail = b""
+        return is_stretched
+
+    def note(self, rows: list[Row]) -> bool:
+        """Take note of points that are kept elsewhere; tell whether the extremes changed."""
+        step, at, value = rows[0] if len(rows) == 1 else max(rows)
+        last = value if value == value else None
+        if not self.total or (step, at, _ranked(last)) >= (self.last_step, self.last_at, _ranked(self.last)):
+            self.last_step, self.last_at, self.last = step, at, last
+        self.total += len(rows)
         return self._stretch(rows)
 
     def _stretch(self, rows: list[Row]) -> bool:
@@ -105,7 +121,10 @@ def add_rows(tx: Transaction, run_id: str, rows: list[tuple[str, int, float, int
     if not grouped:
         return
     try:
-        _add(tx.connection, run_id, origin, grouped)
+        if sheets.is_sheet(grouped, len(rows)):
+            _add_sheet(tx.connection, run_id, origin, grouped)
+        else:
+            _add(tx.connection, run_id, origin, grouped)
     except (TypeError, OverflowError, struct.error, DataError):
         # Looked for only now: what can be packed is a point.
         for found in grouped.values():
@@ -139,6 +158,60 @@ def _add(connection: sa.Connection, run_id: str, origin: str, grouped: dict[str,
     # An index on extremes that didn't change isn't touched.
     execute_many(connection, _NEWER, [(*series.state(), series.id) for series in newer])
     execute_many(connection, _STRETCHED, [(*series.state(), series.min, series.max, series.id) for series in stretched])
+
+
+def _add_sheet(connection: sa.Connection, run_id: str, origin: str, grouped: sheets.Grouped) -> None:
+    data = sheets.pack_sheet(grouped)
+    _lock(connection, run_id)
+    query = f"SELECT {_NOTED} FROM series WHERE run_id = ? AND origin = ? AND key IN (*)"
+    newer: list[tuple[Any, ...]] = []
+    stretched: list[tuple[Any, ...]] = []
+    known: set[str] = set()
+    for key, id_, count, last_step, last_at, last, low, high in select_in(
+        connection, query, (run_id, origin), list(grouped)
+    ):
+        known.add(key)
+        rows = grouped[key]
+        step, at, value = rows[0]
+        # By far the most frequent: the next point of a curve, within what it had before. NaN never is.
+        if len(rows) == 1 and count and step > last_step and low is not None and low <= value <= high:
+            newer.append((1, step, at, value, id_))
+            continue
+        series = _Series(id=id_, total=count, last_step=last_step, last_at=last_at, last=last, min=low, max=high)
+        is_stretched = series.note(rows)
+        noted = (len(rows), series.last_step, series.last_at, series.last)
+        if is_stretched:
+            stretched.append((*noted, series.min, series.max, id_))
+        else:
+            newer.append((*noted, id_))
+    new = {key: _Series() for key in grouped if key not in known}
+    for key, series in new.items():
+        series.note(grouped[key])
+    _insert_series(connection, run_id, origin, new)
+    execute_many(connection, _NOTE, newer)
+    execute_many(connection, _NOTE_STRETCHED, stretched)
+    if sheets.put(connection, run_id, origin, count=sum(map(len, grouped.values())), data=data) >= sheets.MOST:
+        _share_out(connection, run_id, origin)
+
+
+def share_out(connection: sa.Connection, run_id: str) -> None:
+    """Give the points on a run's sheets to their series."""
+    for origin in sheets.origins_of(connection, run_id):
+        _share_out(connection, run_id, origin)
+
+
+def _share_out(connection: sa.Connection, run_id: str, origin: str) -> None:
+    grouped = sheets.take(connection, run_id, origin)
+    query = "SELECT key, id, count, packed FROM series WHERE run_id = ? AND origin = ? AND key IN (*)"
+    large = [
+        _Series(id=id_, total=count, packed=packed, rows=grouped[key])
+        for key, id_, count, packed in select_in(connection, query, (run_id, origin), list(grouped))
+    ]
+    full = [series for series in large if series.total - series.packed >= 2 * BLOCK]
+    for series in full:
+        _pack(connection, series)
+    _insert_points(connection, large)
+    execute_many(connection, "UPDATE series SET packed = ? WHERE id = ?", [(one.packed, one.id) for one in full])
 
 
 def _lock(connection: sa.Connection, run_id: str) -> None:
@@ -188,8 +261,6 @@ def _chunk(series_id: int, place: int, rows: list[Row]) -> tuple[Any, ...]:
 
 def _insert_points(connection: sa.Connection, large: list[_Series]) -> None:
     rows: list[tuple[Any, ...]] = [
-        (series.id, series.total - len(series.rows), len(series.rows), pack(series.rows))
-        for series in large
-        if series.rows
+        (series.id, len(series.rows), pack(series.rows), series.id) for series in large if series.rows
     ]
-    execute_many(connection, "INSERT INTO points VALUES (?, ?, ?, ?)", rows)
+    execute_many(connection, _PUT_POINTS, rows)

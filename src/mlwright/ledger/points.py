@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
+from mlwright.ledger import sheets
 from mlwright.ledger.driver import execute, select_in
 from mlwright.ledger.packing import PARTS, Row, read_records, unpack
 from mlwright.ledger.schema.types import from_microseconds, to_microseconds
@@ -201,12 +202,14 @@ def _within(rows: list[Row], span: tuple[int, int]) -> Iterator[Row]:
 
 def rows_outside(connection: sa.Connection, series_id: int) -> list[Row]:
     """Return the points of a series that are in no chunk yet, as they were logged."""
-    tail = execute(connection, "SELECT tail FROM series WHERE id = ?", [series_id]).scalar()
-    return [*rows_of_batches(connection, series_id), *read_records(tail)]
+    query = "SELECT run_id, origin, key, tail FROM series WHERE id = ?"
+    run_id, origin, key, tail = execute(connection, query, [series_id]).rows[0]
+    on_sheets = sheets.rows_of_key(connection, run_id, origin, key)
+    return [*rows_of_batches(connection, series_id), *on_sheets, *read_records(tail)]
 
 
 def rows_of_batches(connection: sa.Connection, series_id: int) -> list[Row]:
-    """Return the points of a series that are neither in a chunk nor in its tail, as they were logged."""
+    """Return the points of a series that are in rows of `points`, as they were logged."""
     found = execute(connection, "SELECT data FROM points WHERE series_id = ? ORDER BY place", [series_id])
     return [row for (data,) in found.rows for row in unpack(data)]
 

@@ -43,6 +43,7 @@ from mlwright.ledger.schema.tracked import (
     run_artifacts,
     run_datasets,
     series,
+    sheets,
     tags,
 )
 from mlwright.ledger.schema.types import metadata
@@ -94,6 +95,7 @@ __all__ = [
     "runs",
     "schedules",
     "series",
+    "sheets",
     "step_outputs",
     "step_runs",
     "systems",

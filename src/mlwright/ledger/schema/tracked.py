@@ -1,7 +1,8 @@
 """What runs logged: parameters, tags, metrics, datasets, artifacts; and how far each journal is shipped.
 
 A metric of a run is a *series*. Its newest points are in its own row while they are few; they, or what a large batch
-brings at once, make one row of `points`; whole blocks of them are packed together into a *chunk*, which carries what a
+brings at once, make one row of `points`; a batch that has few points of each of many metrics is kept as a *sheet* until
+there are some of them; whole blocks of them are packed together into a *chunk*, which carries what a
 plot needs of it, so that a curve of a million points is drawn from a thousand rows. What searches ask for is in the
 series itself.
 """
@@ -58,7 +59,9 @@ series = sa.Table(
     sa.Column("shown", sa.SmallInteger, nullable=False, comment="1: the newest of its run and key; else 0"),
     sa.Column("superseded", sa.Boolean, nullable=False),
     sa.Column("count", sa.BigInteger, nullable=False, comment="points in all"),
-    sa.Column("packed", sa.BigInteger, nullable=False, comment="points in chunks; the rest are in `points` and `tail`"),
+    sa.Column(
+        "packed", sa.BigInteger, nullable=False, comment="points in chunks; the rest are elsewhere"
+    ),
     sa.Column("last", Real, comment="value at the largest (step, at); NULL is NaN"),
     sa.Column("last_step", sa.BigInteger, nullable=False),
     sa.Column("last_at", Moment, nullable=False),
@@ -81,9 +84,20 @@ points = sa.Table(
     "points",
     metadata,
     sa.Column("series_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("place", sa.BigInteger, primary_key=True, autoincrement=False, comment="of its first point: 0, 1, ..."),
+    sa.Column("place", sa.BigInteger, primary_key=True, autoincrement=False, comment="in the order in which they came"),
     sa.Column("count", sa.Integer, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False, comment="steps, times and values; see `ledger.packing`"),
+    sqlite_with_rowid=False,
+)
+
+sheets = sa.Table(
+    "sheets",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("origin", sa.Text, primary_key=True, comment="that of its series"),
+    sa.Column("place", sa.BigInteger, primary_key=True, autoincrement=False, comment="in the order in which they came"),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False, comment="keys and their points; see `ledger.sheets`"),
     sqlite_with_rowid=False,
 )
 

@@ -261,7 +261,7 @@ def upgrade() -> None:
         "points",
         sa.Column("series_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column(
-            "place", sa.BigInteger(), autoincrement=False, nullable=False, comment="of its first point: 0, 1, ..."
+            "place", sa.BigInteger(), autoincrement=False, nullable=False, comment="in the order in which they came"
         ),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False, comment="steps, times and values; see `ledger.packing`"),
@@ -714,9 +714,7 @@ def upgrade() -> None:
         sa.Column("shown", sa.SmallInteger(), nullable=False, comment="1: the newest of its run and key; else 0"),
         sa.Column("superseded", sa.Boolean(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False, comment="points in all"),
-        sa.Column(
-            "packed", sa.BigInteger(), nullable=False, comment="points in chunks; the rest are in `points` and `tail`"
-        ),
+        sa.Column("packed", sa.BigInteger(), nullable=False, comment="points in chunks; the rest are elsewhere"),
         sa.Column("last", sa.Double(), nullable=True, comment="value at the largest (step, at); NULL is NaN"),
         sa.Column("last_step", sa.BigInteger(), nullable=False),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
@@ -750,6 +748,19 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("shown = 1"),
         postgresql_where=sa.text("shown = 1"),
+    )
+    op.create_table(
+        "sheets",
+        sa.Column("run_id", sa.String(length=26), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False, comment="that of its series"),
+        sa.Column(
+            "place", sa.BigInteger(), autoincrement=False, nullable=False, comment="in the order in which they came"
+        ),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False, comment="keys and their points; see `ledger.sheets`"),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_sheets_run_id")),
+        sa.PrimaryKeyConstraint("run_id", "origin", "place", name=op.f("pk_sheets")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "step_outputs",
