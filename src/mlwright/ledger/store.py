@@ -190,10 +190,21 @@ class Ledger:
         """Return a context that turns the database's errors into mlwright's."""
         return translated(self.url)
 
-    def wait_for_events(self, timeout_s: float) -> None:
-        """Return when this process commits an event, or after `timeout_s` (events of other processes need polling)."""
+    def wait_for_events(self, timeout_s: float, *, over: threading.Event | None = None) -> None:
+        """Return when this process commits an event, or after `timeout_s` (events of other processes need polling).
+
+        Args:
+            timeout_s: How long to wait at most.
+            over: Once it is set nothing is waited for; `wake` ends a wait that is under way.
+        """
         with self._commits:
-            self._commits.wait(timeout_s)
+            if over is None or not over.is_set():
+                self._commits.wait(timeout_s)
+
+    def wake(self) -> None:
+        """Let `wait_for_events` return now, whoever waits."""
+        with self._commits:
+            self._commits.notify_all()
 
     def close(self) -> None:
         """Write what this process owes the ledger, and give back all connections."""

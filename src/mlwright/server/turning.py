@@ -62,6 +62,7 @@ class Turning:
     def stop(self, timeout_s: float) -> bool:
         """Ask it to end after its round; return whether it did in time."""
         self._stop.set()
+        self._project.ledger.wake()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -92,7 +93,7 @@ class Turning:
             self._settled_at = time.monotonic()
             return newest
         wait_s = IDLE_S if due is None else min(IDLE_S, (due - now).total_seconds())
-        self._project.ledger.wait_for_events(wait_s)
+        self._project.ledger.wait_for_events(wait_s, over=self._stop)
         return seen
 
 
