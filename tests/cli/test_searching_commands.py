@@ -43,3 +43,22 @@ def test_runs_are_shown_side_by_side(command: Command, filled: Project) -> None:
     assert [run["id"] for run in data["item"]["runs"]] == [RUN_ID, FAILED_RUN_ID]
     assert command("runs", "diff", RUN_ID, RUN_ID).talk == "nothing differs\n"
     assert command("runs", "diff", RUN_ID).code == 2
+
+
+def test_models_versions_and_experiments_are_searched_in_the_same_language(command: Command, filled: Project) -> None:
+    for words, found in (
+        (("models", "ls", "--where", "alias = 'prod' and name like 'del%'"), ["delay"]),
+        (("models", "ls", "--where", "tags.team = 'red'"), []),
+        (("models", "versions", "--where", "version > 1", "--sort", "created desc"), [2]),
+        (("models", "versions"), [2, 1]),
+        (("experiments", "ls", "--where", "name = 'flights'"), ["flights"]),
+        (("experiments", "ls", "vision", "--where", "name = 'flights'"), []),
+    ):
+        items = command(*words, "--json").data["items"]
+        assert [item.get("version") or item["name"] for item in items] == found, words
+    assert "delay/2" in command("models", "versions", "--where", "version = 2").out
+    assert "flights" in command("experiments", "ls", "--where", "tags.x is null").out
+    assert command("models", "ls", "--where", "false").talk == "no model fits\n"
+    refused = command("models", "ls", "--where", "nmae = 'x'")
+    assert refused.code == 2
+    assert "did you mean 'name'?" in refused.talk

@@ -184,7 +184,7 @@ def list_experiments(project: Project, given: ListExperiments) -> Page[Place]:
 def show_experiment(project: Project, given: ShowExperiment) -> Experiment:
     """Return one experiment with what holds for it."""
     with project.ledger.read() as connection:
-        return _experiment(connection, _found(connection, given.name))
+        return experiment_of(connection, _found(connection, given.name))
 
 
 def new_experiment(project: Project, given: NewExperiment) -> Experiment:
@@ -196,7 +196,7 @@ def new_experiment(project: Project, given: NewExperiment) -> Experiment:
         row = experiments.create(tx, name, tags=given.tags)
         if given.note:
             experiments.set_note(tx, row.id, given.note)
-        return _experiment(tx.connection, _found(tx.connection, name))
+        return experiment_of(tx.connection, _found(tx.connection, name))
 
 
 def move_experiments(project: Project, given: MoveExperiments) -> ChangedExperiments:
@@ -255,7 +255,7 @@ def set_experiment(project: Project, given: SetExperiment) -> Experiment:
             folders.put_settings(tx, row.id, settings)
         if given.note is not None:
             experiments.set_note(tx, row.id, given.note)
-        return _experiment(tx.connection, _found(tx.connection, name))
+        return experiment_of(tx.connection, _found(tx.connection, name))
 
 
 def _meant(connection: Connection, given: SomeExperiments, *, deleted: bool) -> list[str]:
@@ -304,7 +304,8 @@ def _checked(name: str, *tags: str) -> str:
     return path
 
 
-def _experiment(connection: Connection, row: ExperimentRow) -> Experiment:
+def experiment_of(connection: Connection, row: ExperimentRow) -> Experiment:
+    """Return an experiment with what holds for it."""
     from mlwright.ledger import folders
 
     return Experiment(

@@ -24,6 +24,14 @@ _COLUMNS: list[Column] = [
 ]
 
 
+_FOUND: list[Column] = [
+    ("NAME", lambda found: found.name),
+    ("RUNS", lambda found: str(sum(found.runs.values()))),
+    ("TAGS", lambda found: facts(found.tags)),
+    ("MADE", lambda found: moment(found.created_at)),
+]
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Change:
@@ -49,18 +57,31 @@ NO_CHANGE = Change()
 
 @app.default
 @app.command
-def ls(folder: str = "", /, *, deleted: Flag = False, options: Options = NONE) -> None:
-    """List what lies directly in a folder.
+def ls(folder: str = "", /, *, where: str = "", deleted: Flag = False, options: Options = NONE) -> None:
+    """List what lies directly in a folder; or search what lies below it.
 
     Args:
         folder: Its path; the outermost by default.
+        where: Such as "name like 'vision/%' and tags.team = 'red'"; of what lies below the folder at any depth.
         deleted: Look into the bin instead.
     """
+    if where:
+        below = folder.strip("/").replace("'", "''")
+        _search(f"({where}) AND name LIKE '{below}/%'" if below else where, deleted, options)
+        return
     with connected(options) as client:
         page = client.call("experiments.list", folder=folder, deleted=deleted)
     print_items(page.items, _COLUMNS, as_json=options.json)
     if not page.items and not options.json:
         say("nothing here" if deleted or folder else "no experiments yet; make one with: mlwright experiments new NAME")
+
+
+def _search(where: str, deleted: bool, options: Options) -> None:
+    with connected(options) as client:
+        page = client.call("experiments.search", where=where, view="deleted" if deleted else "active", limit=1000)
+    print_items(page.items, _FOUND, as_json=options.json, next_page=page.next)
+    if not page.items and not options.json:
+        say("no experiment fits")
 
 
 @app.command

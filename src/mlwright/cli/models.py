@@ -39,6 +39,14 @@ _COLUMNS: list[Column] = [
     ("CREATED", lambda model: moment(model.created_at)),
     ("ABOUT", lambda model: model.description),
 ]
+_VERSIONS: list[Column] = [
+    ("VERSION", lambda version: f"{version.model}/{version.version}"),
+    ("FLAVOUR", lambda version: version.flavour),
+    ("RUN", lambda version: short(version.run_id or "-")),
+    ("CREATED", lambda version: moment(version.created_at)),
+    ("BY", lambda version: version.actor),
+    ("METRICS", lambda version: facts(version.metrics)),
+]
 _HISTORY: list[Column] = [
     ("AT", lambda change: moment(change.at)),
     ("WHAT", lambda change: change.what),
@@ -53,13 +61,36 @@ _HISTORY: list[Column] = [
 
 @app.default
 @app.command
-def ls(*, options: Options = NONE) -> None:
-    """List models with their aliases."""
+def ls(*, where: str = "", sort: list[str] | None = None, limit: int = 50, options: Options = NONE) -> None:
+    """List models with their aliases; or search them.
+
+    Args:
+        where: Such as "name like 'churn%' and tags.team = 'red'".
+        sort: Such as "changed desc"; several are taken in turn.
+        limit: How many at most.
+    """
     with connected(options) as client:
-        page = client.call("models.list")
-    print_items(page.items, _COLUMNS, as_json=options.json)
+        page = client.call("models.search", where=where, order_by=sort or [], limit=limit)
+    print_items(page.items, _COLUMNS, as_json=options.json, next_page=page.next)
     if not page.items and not options.json:
-        say("no models yet; a step makes one with: mlwright.register_model(name, model, ...)")
+        hint = "no models yet; a step makes one with: mlwright.register_model(name, model, ...)"
+        say("no model fits" if where else hint)
+
+
+@app.command
+def versions(*, where: str = "", sort: list[str] | None = None, limit: int = 50, options: Options = NONE) -> None:
+    """List versions of all models; or search them.
+
+    Args:
+        where: Such as "model = 'churn' and alias = 'prod'".
+        sort: Such as "created desc"; several are taken in turn.
+        limit: How many at most.
+    """
+    with connected(options) as client:
+        page = client.call("versions.search", where=where, order_by=sort or [], limit=limit)
+    print_items(page.items, _VERSIONS, as_json=options.json, next_page=page.next)
+    if not page.items and not options.json:
+        say("no version fits" if where else "no versions yet")
 
 
 @app.command
