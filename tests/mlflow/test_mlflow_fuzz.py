@@ -121,6 +121,25 @@ def test_no_bytes_break_it(speaker: Speaker, body: bytes) -> None:
     assert reply.status in (200, 400, 404)
 
 
+@pytest.mark.parametrize("depth", [200, 900, 980, 2000, 50_000])
+@pytest.mark.parametrize("route", ["runs/log-batch", "runs/search", "logged-models", "registered-models/create"])
+def test_no_depth_breaks_it(speaker: Speaker, route: str, depth: int) -> None:
+    deep = b'{"a":' * depth + b"1" + b"}" * depth
+    for body in (deep, b'{"run_id": "' + RUN_ID.encode() + b'", "tags": ' + deep + b"}"):
+        assert speaker.send("POST", f"{PREFIX}/{route}", body, kind="application/json").status in (200, 400)
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, 10**4000, "\u0663", "\u00b2", "-1", "99"])
+def test_a_number_that_no_enumeration_has_is_refused(speaker: Speaker, number: str | int) -> None:
+    sent = [
+        speaker.post("runs/update", {"run_id": RUN_ID, "status": number}),
+        speaker.post("runs/search", {"experiment_ids": ["0"], "run_view_type": number}),
+        speaker.post("experiments/search", {"max_results": 1, "view_type": number}),
+    ]
+    assert {reply.error for reply in sent} <= {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
+    assert all(reply.status == 400 for reply in sent)
+
+
 @given(query=st.text(max_size=60))
 @example("run_id=%ff&metric_key=%00")
 @example("run_id=a&run_id=b")

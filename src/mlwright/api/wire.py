@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from mlwright.core.faults import Fault, families, revive
-from mlwright.errors import MlwrightError
+from mlwright.errors import InvalidInput, MlwrightError
 
-__all__ = ["Fault", "encode", "families", "fault_of", "internal_error", "revive"]
+__all__ = ["Fault", "encode", "families", "fault_of", "internal_error", "revive", "too_deep"]
 
 
 def encode(value: Any) -> bytes:
@@ -20,6 +20,11 @@ def encode(value: Any) -> bytes:
 def fault_of(error: MlwrightError) -> bytes:
     """Return an error as the body of an answer."""
     return encode(error.as_dict())
+
+
+def too_deep() -> InvalidInput:
+    """Return what a caller is told whose values are nested deeper than can be worked on."""
+    return InvalidInput("what was sent is nested too deeply.", fix="send lists and objects of at most 200 levels")
 
 
 def internal_error() -> MlwrightError:

@@ -26,7 +26,11 @@ from mlwright.errors import InvalidInput, InvalidUsage, MlwrightError, NotFound,
 from mlwright.server import blobs
 
 MOST_BODY_BYTES = 64 * 1024 * 1024
-_PAGE_FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_PAGE_FILES = {
+    "page.css": "text/css",
+    **dict.fromkeys(("page.js", "parts.js", "runs.js"), "text/javascript"),
+    "icon.svg": "image/svg+xml",
+}
 #: The page loads nothing from elsewhere, runs no inline script and can't be framed.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -96,6 +100,8 @@ def _answering(client: LocalClient, endpoint: Endpoint) -> Answer:
             return _respond(await run_in_threadpool(lambda: wire.encode(client.answer(endpoint, given))))
         except MlwrightError as error:
             return failure(error)
+        except RecursionError:
+            return failure(wire.too_deep())
         except Exception:  # noqa: BLE001  # boundary: HTTP; a caller gets an answer, the log gets the traceback
             _log.exception("%s failed", endpoint.name)
             return failure(wire.internal_error())

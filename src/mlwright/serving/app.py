@@ -166,7 +166,7 @@ def describe(gateway: Gateway, name: str, version: str | None = None) -> oip.Mod
 async def _read(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes | None:
     """Return the body, up to a little more than the limit; None when the client has gone."""
     told = headers.get(b"content-length", b"0")
-    if told.isdigit() and int(told) > limit:
+    if told.isdigit() and int(told[:18]) > limit:
         return b" " * (limit + 1)
     chunks: list[bytes] = []
     size = 0

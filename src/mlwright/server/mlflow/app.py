@@ -67,9 +67,10 @@ class MlflowApp:
             body = await self._answer(scope, receive, said)
             if body is not None:
                 await _send(send, 200, body)
-        except MlwrightError as error:
+        except (MlwrightError, RecursionError) as error:
+            fault = error if isinstance(error, MlwrightError) else wire.too_deep()
             if not said.began:
-                await _send(send, *answer_of(error), head=_allow(error))
+                await _send(send, *answer_of(fault), head=_allow(fault))
         except Exception:  # boundary: HTTP; a caller gets an answer, the log gets the traceback
             _log.exception("%s failed", scope["path"])
             if said.began:

@@ -90,12 +90,12 @@ async def upload_of_run(project: Project, call: Call, receive: Receive, send: Se
         raise InvalidInput("Request must specify path.")
     name = named(query, "path")
     length = call.headers.get(b"content-length", b"")
-    if not length.isdigit() or int(length) > MOST_PAGE_BYTES:
+    if not length.isdigit() or int(length[:18]) > MOST_PAGE_BYTES:
         raise InvalidInput(
             f"Artifact size is too large. Max size is {MOST_PAGE_BYTES // 1024 // 1024}MB.",
             fix="use the client, which sends files of any size",
         )
-    if not int(length):
+    if not int(length[:18]):
         raise InvalidInput("Request must specify data.")
     await _receive(project, lambda connection: places.run_place(connection, run_id, name)[1], receive)
     await streams.say(send)

@@ -17,7 +17,7 @@ from mlwright.server.mlflow.errors import invalid, too_long
 from mlwright.server.mlflow.names import run_name
 from mlwright.server.mlflow.route import Call, Change, Receive, Route, Send, Stream
 from mlwright.server.mlflow.shapes import Tag, TagOut, tags_out
-from mlwright.server.mlflow.values import NOTHING, Answer, Nothing, Number, Required, ms_out, number_out
+from mlwright.server.mlflow.values import NOTHING, Answer, Nothing, Number, Required, ms_out, number_out, word_of
 
 if TYPE_CHECKING:
     from mlwright.ledger import Connection
@@ -175,7 +175,7 @@ def get(project: Project, given: OneModel) -> ModelAnswer:
 
 def finalize(tx: Transaction, given: FinalizeModel) -> ModelAnswer:
     """Note whether a model's files are there."""
-    word = dict(enumerate(_STATUS)).get(int(given.status), "") if str(given.status).isdecimal() else str(given.status)
+    word = word_of(given.status, dict(enumerate(_STATUS)))
     if word not in _STATUS:
         raise invalid("status", given.status, f"known: {', '.join(_STATUS)}.")
     rows.set_status(tx, given.model_id, msgspec.convert(_STATUS[word], rows.Status))

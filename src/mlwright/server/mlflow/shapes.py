@@ -15,7 +15,7 @@ from mlwright.ledger.logged_models import RunModel
 from mlwright.ledger.runs import RunRow
 from mlwright.ledger.search.runs import View
 from mlwright.server.mlflow import paths
-from mlwright.server.mlflow.values import Answer, Int64, Number, ms_out, number_out
+from mlwright.server.mlflow.values import Answer, Int64, Number, ms_out, number_out, word_of
 
 #: mlwright's word of each of MLflow's statuses, and MLflow's number of it.
 STATUSES = {
@@ -182,7 +182,7 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
 
 def status_in(given: str | int) -> str:
     """Return mlwright's word of a status."""
-    word = _STATUS_NUMBERS.get(int(given), "") if str(given).isdecimal() else str(given)
+    word = word_of(given, _STATUS_NUMBERS)
     if word not in STATUSES:
         raise InvalidInput(f"Invalid run status '{given}'.", why=f"known: {', '.join(STATUSES)}")
     return STATUSES[word]
@@ -192,7 +192,7 @@ def view_in(given: str | int | None) -> View:
     """Return mlwright's word of what is to be seen: active, deleted or all."""
     if given in (None, "", 0):
         return "active"
-    word = _VIEW_NUMBERS.get(int(given), "") if str(given).isdecimal() else str(given)
+    word = word_of(given, _VIEW_NUMBERS)
     if word not in VIEWS:
         raise InvalidInput(f"Invalid view type '{given}'.", why=f"known: {', '.join(VIEWS)}")
     return VIEWS[word]

@@ -10,7 +10,7 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any
@@ -96,7 +96,7 @@ def decode(kind: type[msgspec.Struct], body: bytes, more: dict[str, str] | None 
     if not more and b"\\u0000" not in body:
         try:
             return _decoder(kind).decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass
     return convert(kind, {**_object(body), **(more or {})})
 
@@ -129,6 +129,12 @@ def convert(kind: type[msgspec.Struct], found: dict[str, Any]) -> Any:
         return msgspec.convert(spelt, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _refusal(str(error), spelt) from error
+
+
+def word_of(given: str | int | None, numbers: Mapping[int, str]) -> str:
+    """Return the word that a value of an enumeration is given by, or whose number is given; its own text otherwise."""
+    text = str(given) if not isinstance(given, int) or abs(given) < 1000 else ""
+    return numbers.get(int(text), "") if text.isascii() and text.isdigit() and len(text) < 4 else text
 
 
 def _refuse_odd_text(found: Any) -> None:
@@ -180,7 +186,7 @@ def _at(found: Any, path: str) -> Any:
     for part in re.findall(r"\w+|\[\d+\]|\[\.\.\.\]", path):
         if part.startswith("["):
             index = part[1:-1]
-            if not isinstance(found, list) or not index.isdigit() or int(index) >= len(found):
+            if not isinstance(found, list) or not index.isdigit() or int(index[:18]) >= len(found):
                 return found
             found = found[int(index)]
         elif isinstance(found, dict):

@@ -15,7 +15,7 @@ from mlwright.registry.webhook_bodies import MLFLOW
 from mlwright.server.mlflow import tokens
 from mlwright.server.mlflow.errors import invalid
 from mlwright.server.mlflow.route import Route
-from mlwright.server.mlflow.values import NOTHING, Answer, Int32, Nothing, Required, ms_out
+from mlwright.server.mlflow.values import NOTHING, Answer, Int32, Nothing, Required, ms_out, word_of
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -248,7 +248,7 @@ def _is_active(status: str | int) -> bool:
 
 
 def _word(given: str | int, numbers: dict[int, str]) -> str:
-    return numbers.get(int(given), str(given)) if str(given).isdecimal() else str(given).upper()
+    return word_of(given, numbers).upper() or str(given)[:20]
 
 
 def _check_name(name: str) -> None:

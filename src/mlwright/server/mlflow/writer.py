@@ -96,7 +96,7 @@ def _attempt(tx: Transaction, job: _Job) -> None:
     try:
         with tx.nested():
             job.outcome = job.work(tx)
-    except MlwrightError as error:
+    except (MlwrightError, RecursionError) as error:
         job.outcome = error
     except Exception:  # noqa: BLE001  # boundary: worker loop; a fault of one change must not undo its neighbours
         _log.exception("a change failed")
