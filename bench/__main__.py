@@ -35,6 +35,11 @@ BENCHES = [
     "tracking:create_and_finish_default",
     "tracking:create_and_finish_http",
     "tracking:thinned",
+    "postgres:log_metric",
+    "postgres:log_batch",
+    "postgres:log_batch_wide",
+    "postgres:create_and_finish",
+    "postgres:thinned",
 ]
 
 

@@ -20,8 +20,8 @@ from bench.served import served
 from mlwright.core.ids import new_id
 from mlwright.ledger import Ledger, curves, runs
 
-_START = 1_772_323_200_000_000
-_BATCH = 1000
+START = 1_772_323_200_000_000
+BATCH = 1000
 
 
 @contextmanager
@@ -93,23 +93,23 @@ def _batches(folder: Path, *, metrics: int) -> Iterator[Case]:
         raw.execute(f"PRAGMA {pragma}")
     raw.execute("CREATE TABLE metrics (run_id TEXT, key TEXT, step INTEGER, value REAL, at INTEGER)")
     with Ledger(f"sqlite:///{folder / 'ledger.db'}") as ledger:
-        run_id = _new_run(ledger)
-        batches = _numbered(metrics)
+        run_id = new_run(ledger)
+        batches = numbered(metrics)
 
         def ours(count: int) -> None:
-            for _ in range(count // _BATCH):
+            for _ in range(count // BATCH):
                 with ledger.write() as tx:
                     curves.add_rows(tx, run_id, next(batches))
 
         def floor(count: int) -> None:
-            for _ in range(count // _BATCH):
+            for _ in range(count // BATCH):
                 raw.execute("BEGIN IMMEDIATE")
                 rows = ((run_id, key, step, value, at) for key, step, value, at in next(batches))
                 raw.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", rows)
                 raw.execute("COMMIT")
 
         name = f"tracking: batch of {metrics} metrics"
-        yield Case(name, "sqlite3 executemany, same durability", 50 * _BATCH, ours, floor, "point")
+        yield Case(name, "sqlite3 executemany, same durability", 50 * BATCH, ours, floor, "point")
     raw.close()
 
 
@@ -120,16 +120,16 @@ def log_batch_mlflow(folder: Path) -> Iterator[Case]:
         peers.mlflow(f"sqlite:///{folder / 'mlflow.db'}") as peer,
         Ledger(f"sqlite:///{folder / 'ledger.db'}") as ledger,
     ):
-        run_id = _new_run(ledger)
-        batches = _numbered(10)
+        run_id = new_run(ledger)
+        batches = numbered(10)
 
         def ours(count: int) -> None:
-            for _ in range(count // _BATCH):
+            for _ in range(count // BATCH):
                 with ledger.write() as tx:
                     curves.add_rows(tx, run_id, next(batches))
 
         floor = peer.work("log_batch")
-        yield Case("tracking: log_batch", f"MLflow as it comes ({peer.version})", 10 * _BATCH, ours, floor, "point")
+        yield Case("tracking: log_batch", f"MLflow as it comes ({peer.version})", 10 * BATCH, ours, floor, "point")
 
 
 @contextmanager
@@ -198,9 +198,9 @@ def thinned(folder: Path) -> Iterator[Case]:
     raw.executemany("INSERT INTO points VALUES (?, ?)", enumerate(values))
     raw.commit()
     with Ledger(f"sqlite:///{folder / 'ledger.db'}") as ledger:
-        run_id = _new_run(ledger)
+        run_id = new_run(ledger)
         with ledger.write() as tx:
-            curves.add_rows(tx, run_id, [("loss", step, value, _START + step) for step, value in enumerate(values)])
+            curves.add_rows(tx, run_id, [("loss", step, value, START + step) for step, value in enumerate(values)])
 
         def ours(operations: int) -> None:
             for _ in range(operations):
@@ -215,20 +215,20 @@ def thinned(folder: Path) -> Iterator[Case]:
     raw.close()
 
 
-def _new_run(ledger: Ledger) -> str:
+def new_run(ledger: Ledger) -> str:
     run_id = new_id()
     with ledger.write() as tx:
         runs.create_run(tx, runs.NewRun(id=run_id, experiment="bench", name="bench", kind="script"))
     return run_id
 
 
-def _numbered(metrics: int) -> Iterator[list[tuple[str, int, float, int]]]:
+def numbered(metrics: int) -> Iterator[list[tuple[str, int, float, int]]]:
     """Yield batches for ever, steps going up."""
     step = 0
     while True:
         rows = [
-            (f"m{number % metrics}", step + number // metrics, number * 0.37 % 1, _START + 1000 * (step + number))
-            for number in range(_BATCH)
+            (f"m{number % metrics}", step + number // metrics, number * 0.37 % 1, START + 1000 * (step + number))
+            for number in range(BATCH)
         ]
-        step += _BATCH // metrics
+        step += BATCH // metrics
         yield rows

@@ -93,7 +93,8 @@ def test_wide_and_narrow_batches_of_the_same_metrics_in_any_order_lose_nothing(l
     check(ledger, run_id, logged)
     with ledger.read() as connection:
         packed = connection.execute(sa.select(series.c.packed).where(series.c.key == "m1")).scalar_one()
-    assert packed and packed % BLOCK == 0
+    assert packed > 0
+    assert packed % BLOCK == 0
 
 
 def test_points_that_come_late_or_as_nan_on_a_sheet_leave_the_last_value_right(ledger: Ledger) -> None:

@@ -83,7 +83,18 @@ def merged(outer: Inherited, inner: Inherited) -> Inherited:
 
 def inherit(tx: Transaction, run_id: str, experiment: str) -> None:
     """Give a new run the tags and the note of its experiment; those that it has already stay."""
+    inherit_all(tx, [run_id], experiment)
+
+
+def inherit_all(tx: Transaction, run_ids: list[str], experiment: str) -> None:
+    """Give new runs the tags and the note of their experiment; see `inherit`."""
     found = settings_of(tx.connection, experiment)
+    if found.tags or found.note:
+        for run_id in run_ids:
+            _inherit(tx, run_id, found)
+
+
+def _inherit(tx: Transaction, run_id: str, found: Inherited) -> None:
     rows = [
         {"run_id": run_id, "key": key, "value": value, "text": value[:_COMPARED]} for key, value in found.tags.items()
     ]

@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from mlwright.core.clock import wall_now
 from mlwright.core.events import Event
 from mlwright.core.ids import new_id
-from mlwright.ledger.driver import execute
+from mlwright.ledger.driver import execute, execute_many
 from mlwright.ledger.schema import cursors, events
 from mlwright.ledger.schema.types import to_microseconds
 
+_RETURNING = " RETURNING seq"
 _APPEND = (
-    "INSERT INTO events (id, type, subject, at, recorded_at, actor, data) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING seq"
+    f"INSERT INTO events (id, type, subject, at, recorded_at, actor, data) VALUES (?, ?, ?, ?, ?, ?, ?){_RETURNING}"
 )
 _ADVISORY_LOCK = 0x6F757462  # "outb"
 
@@ -37,6 +38,20 @@ def append(
     row = (id_, type_, subject, *moments, actor, msgspec.json.encode(data).decode())
     seq = execute(connection, _APPEND, row).scalar()
     return Event(seq=seq, id=id_, type=type_, subject=subject, time=at, recorded_at=recorded_at, actor=actor, data=data)
+
+
+def append_many(
+    connection: sa.Connection, found: list[tuple[str, str, dict[str, Any]]], *, at: datetime, actor: str
+) -> None:
+    """Write some events, each a type, a subject and data, in the connection's transaction and in this order."""
+    if connection.dialect.name == "postgresql":
+        execute(connection, f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+    moments = to_microseconds(at), to_microseconds(wall_now())
+    rows = [
+        (new_id(), type_, subject, *moments, actor, msgspec.json.encode(data).decode())
+        for type_, subject, data in found
+    ]
+    execute_many(connection, _APPEND.removesuffix(_RETURNING), rows)
 
 
 def read_events(

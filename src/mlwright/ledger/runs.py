@@ -14,7 +14,7 @@ from mlwright.core.ids import new_id, short
 from mlwright.errors import Conflict, NotFound
 from mlwright.ledger import folders
 from mlwright.ledger.conflicts import insert_or_keep
-from mlwright.ledger.driver import execute
+from mlwright.ledger.driver import execute, execute_many
 from mlwright.ledger.schema import experiments, runs
 from mlwright.ledger.schema.types import to_microseconds
 from mlwright.ledger.store import Transaction
@@ -36,6 +36,8 @@ _GIVEN = (
 )
 _COLUMNS = (*_GIVEN, "experiment_id", "status", "actor", "created_at", "started_at")
 _INSERT = f"INSERT INTO runs ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_OF_ENDED = (*_COLUMNS, "error", "ended_at", "duration_s")
+_INSERT_ENDED = f"INSERT INTO runs ({', '.join(_OF_ENDED)}) VALUES ({', '.join('?' * len(_OF_ENDED))})"
 LATEST = "@latest"
 DEFAULT_EXPERIMENT = "Default"
 _SHORTEST = 4
@@ -158,6 +160,27 @@ def create_run(tx: Transaction, run: NewRun) -> None:
     folders.inherit(tx, run.id, run.experiment)
 
 
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended: status, error and duration of its `RunRow`."""
+
+    status: str
+    error: dict[str, Any] | None
+    duration_s: float
+
+
+def insert_ended(tx: Transaction, found: list[tuple[NewRun, Ending]]) -> None:
+    """Insert runs that have ended already, with their experiments when these are new; see `create_run`."""
+    ids = {name: ensure_experiment(tx, name) for name in dict.fromkeys(run.experiment for run, _ in found)}
+    now = to_microseconds(tx.now)
+    rows = [
+        (*_values(tx, run, ids[run.experiment], ending.status), _kept(ending.error), now, ending.duration_s)
+        for run, ending in found
+    ]
+    execute_many(tx.connection, _INSERT_ENDED, rows)
+    for name in ids:
+        folders.inherit_all(tx, [run.id for run, _ in found if run.experiment == name], name)
+
+
 def insert_run(tx: Transaction, run: NewRun, experiment_id: str) -> None:
     """Insert a run that isn't there yet into an experiment that is."""
     execute(tx.connection, _INSERT, _values(tx, run, experiment_id))
@@ -185,12 +208,12 @@ def new_row(tx: Transaction, run: NewRun, *, number: int, location: str) -> RunR
     )
 
 
-def _values(tx: Transaction, run: NewRun, experiment_id: str) -> list[Any]:
+def _values(tx: Transaction, run: NewRun, experiment_id: str, status: str = "running") -> list[Any]:
     """Return a new run in the order of `_COLUMNS`."""
     now = to_microseconds(tx.now)
     started = now if run.started_at is None else to_microseconds(run.started_at)
     given = [_kept(getattr(run, name)) for name in _GIVEN]
-    return [*given, experiment_id, "running", run.actor or tx.actor, now, started]
+    return [*given, experiment_id, status, run.actor or tx.actor, now, started]
 
 
 # Statements that are executed often are built once: to build one takes as long as to execute it.

@@ -43,6 +43,7 @@ class Transaction:
         self.now = now
         self.actor = actor
         self.emitted: list[Event] = []
+        self.has_emitted_many = False
 
     def emit(self, type_: str, subject: str, **data: Any) -> Event:
         """Write an event that becomes visible if and only if this transaction commits.
@@ -55,6 +56,11 @@ class Transaction:
         event = outbox.append(self.connection, type_, subject, data, at=self.now, actor=self.actor)
         self.emitted.append(event)
         return event
+
+    def emit_many(self, found: list[tuple[str, str, dict[str, Any]]]) -> None:
+        """Write events, each a type, a subject and data, in this order; see `emit`."""
+        outbox.append_many(self.connection, found, at=self.now, actor=self.actor)
+        self.has_emitted_many = self.has_emitted_many or bool(found)
 
     @contextmanager
     def nested(self) -> Iterator[None]:
@@ -131,7 +137,7 @@ class Ledger:
         with debts.busy(), self._turn(), self.faults(), self._writer() as connection, connection.begin():
             transaction = Transaction(connection, self.clock.now(), actor)
             yield transaction
-        if transaction.emitted:
+        if transaction.emitted or transaction.has_emitted_many:
             with self._commits:
                 self._commit_count += 1
                 self._commits.notify_all()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from mlwright.ledger import curves
 from mlwright.ledger.conflicts import insert_or_update
-from mlwright.ledger.driver import execute, execute_many
+from mlwright.ledger.driver import execute, execute_many, select_in
 from mlwright.ledger.schema import journals, params, run_artifacts, tags
 from mlwright.ledger.store import Transaction
 
@@ -90,8 +90,21 @@ def read_journal(connection: sa.Connection, journal_id: str) -> JournalRow | Non
 
 def write_journal(tx: Transaction, row: JournalRow) -> None:
     """Record how far a journal is shipped."""
-    logged = msgspec.json.encode(row.logged).decode()
-    execute(tx.connection, _PUT_JOURNAL, (row.id, row.run_id, row.step, row.position, row.superseded, logged))
+    write_journals(tx, [row])
+
+
+def write_journals(tx: Transaction, rows: list[JournalRow]) -> None:
+    """Record how far some journals are shipped."""
+    found = [
+        (row.id, row.run_id, row.step, row.position, row.superseded, msgspec.json.encode(row.logged).decode())
+        for row in rows
+    ]
+    execute_many(tx.connection, _PUT_JOURNAL, found)
+
+
+def known_journals(connection: sa.Connection, ids: list[str]) -> set[str]:
+    """Return which of some journals something is shipped of."""
+    return {id_ for (id_,) in select_in(connection, "SELECT id FROM journals WHERE id IN (*)", (), ids)}
 
 
 def supersede_journals(tx: Transaction, run_id: str, step: str, *, but: str) -> None:

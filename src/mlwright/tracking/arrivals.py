@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
+
+import msgspec
 
 from mlwright.core.ids import short
 from mlwright.errors import NotFound
 from mlwright.ledger import datasets, resuming, runs, tracked
 from mlwright.ledger.store import Transaction
 from mlwright.tracking.records import Captured, Closed, NewRun, Noted, Opened, Record, Used
+
+#: Type, subject and data.
+Event = tuple[str, str, dict[str, Any]]
 
 
 def begin(tx: Transaction, opened: Opened, *, since: int) -> tracked.JournalRow | None:
@@ -55,12 +61,33 @@ def write(tx: Transaction, run_id: str, records: Iterable[Record]) -> None:
 def end_run(tx: Transaction, run_id: str, closing: Closed) -> None:
     """Record how a run ended, with its event; one that has ended already is left alone."""
     if runs.end_run(tx, run_id, closing.status, error=closing.error, duration_s=closing.duration_s):
-        error = {} if closing.error is None else {"error": closing.error}
-        tx.emit(f"run.{closing.status}", f"run/{run_id}", kind="script", duration_s=closing.duration_s, **error)
+        type_, subject, data = _ended(run_id, closing)
+        tx.emit(type_, subject, **data)
+
+
+def create_ended(tx: Transaction, found: list[tuple[Opened, NewRun, Captured | None, Closed]]) -> None:
+    """Write runs whose journals arrived whole, and their events; the rest of what they hold is written after that."""
+    rows, events = [], []
+    for opened, run, captured, closed in found:
+        new = _new(opened, run)
+        if captured is not None:
+            new = msgspec.structs.replace(
+                new, source=captured.source or new.source, environment_digest=captured.environment_digest
+            )
+        rows.append((new, runs.Ending(status=closed.status, error=closed.error, duration_s=closed.duration_s)))
+        events += [_started(opened, run), _ended(opened.run_id, closed)]
+    runs.insert_ended(tx, rows)
+    tx.emit_many(events)
 
 
 def _create(tx: Transaction, opened: Opened, run: NewRun) -> None:
-    new = runs.NewRun(
+    runs.create_run(tx, _new(opened, run))
+    type_, subject, data = _started(opened, run)
+    tx.emit(type_, subject, **data)
+
+
+def _new(opened: Opened, run: NewRun) -> runs.NewRun:
+    return runs.NewRun(
         id=opened.run_id,
         experiment=run.experiment,
         name=run.name,
@@ -68,5 +95,13 @@ def _create(tx: Transaction, opened: Opened, run: NewRun) -> None:
         source=run.source or None,
         parent_id=run.parent_id,
     )
-    runs.create_run(tx, new)
-    tx.emit("run.started", f"run/{opened.run_id}", name=run.name, kind="script", experiment=run.experiment)
+
+
+def _started(opened: Opened, run: NewRun) -> Event:
+    data = {"name": run.name, "kind": "script", "experiment": run.experiment}
+    return "run.started", f"run/{opened.run_id}", data
+
+
+def _ended(run_id: str, closing: Closed) -> Event:
+    error = {} if closing.error is None else {"error": closing.error}
+    return f"run.{closing.status}", f"run/{run_id}", {"kind": "script", "duration_s": closing.duration_s, **error}

@@ -86,7 +86,8 @@ def _keeping_output(run: ScriptRun, journal: Path) -> Callable[[], None]:
         run.output = None
         output.end(kept)
         try:
-            if kept.path.exists():
+            run.has_printed = kept.path.exists()
+            if run.has_printed:
                 run.keep_file(output.name_of(run.opened), kept.path)
         except MlwrightError as error:
             _log.warning("what was printed is not kept: %s", error)

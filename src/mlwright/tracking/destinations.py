@@ -13,6 +13,7 @@ from mlwright.core.settings import Settings, redact, resolve
 from mlwright.ledger import Ledger, forks, resuming, runs, tracked
 from mlwright.project import Project
 from mlwright.tracking import arrivals, shipping
+from mlwright.tracking import journal as journals
 from mlwright.tracking.records import Closed, Opened
 
 _lock = threading.Lock()
@@ -83,12 +84,12 @@ class Ended(NamedTuple):
     """The journal of a run that has ended.
 
     Attributes:
-        path: The journal.
+        source: The journal.
         opened: Its first record.
         since: How far it is known to be shipped.
     """
 
-    path: Path
+    source: journals.Source
     opened: Opened
     since: int
 
@@ -120,22 +121,26 @@ class LedgerDestination:
             if batch.closed or not batch.is_full:
                 return Shipped(batch.end, total, batch.closed)
 
-    def ship_ended(self, journals: list[Ended]) -> list[Shipped]:
-        """Write what is new in some journals in one transaction, as many of them as it takes; see `Destination.ship`.
+    def ship_ended(self, ended: list[Ended]) -> list[Shipped | None]:
+        """Write what is new in some journals in one transaction; see `Destination.ship`.
 
         Args:
-            journals: Of runs of one actor, which have ended.
+            ended: Of runs of one actor, which have ended.
+
+        Returns:
+            For each what that came to; None for what would have made the transaction too long.
         """
-        found: list[Shipped] = []
-        opened = journals[0].opened
+        found: list[Shipped | None] = []
+        opened = ended[0].opened
         with self._project.ledger.write(opened.run.actor if opened.run else self._project.actor) as tx:
+            wholes = iter(shipping.ship_whole(tx, [(one.source, one.opened) for one in ended if one.since == 0]))
             rows = 0
-            for journal in journals:
-                batch = shipping.ship_batch(tx, journal.path, journal.opened, since=journal.since)
-                found.append(Shipped(batch.end, batch.count, batch.closed))
-                rows += len(batch.rows)
-                if rows >= shipping.MOST_ROWS:
-                    break
+            for one in ended:
+                batch = next(wholes) if one.since == 0 else None
+                if batch is None and rows < shipping.MOST_ROWS:
+                    batch = shipping.ship_batch(tx, one.source, one.opened, since=one.since)
+                    rows += len(batch.rows)
+                found.append(None if batch is None else Shipped(batch.end, batch.count, batch.closed))
         return found
 
     @property

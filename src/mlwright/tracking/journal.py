@@ -31,6 +31,8 @@ _NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 _MAX_FRAME_BYTES = 256 * 1024 * 1024
 #: A larger record is refused: a server takes no larger body, and what is that large is an artifact.
 MOST_RECORD_BYTES = 16 * 1024 * 1024
+#: A journal up to this size is also kept in memory.
+_KEPT_BYTES = 16 * 1024
 _FIRST_BYTES = 16 * 1024
 _READ_BYTES = 1024 * 1024
 _encoder = msgspec.msgpack.Encoder()
@@ -80,6 +82,8 @@ class Journal:
         self.opened = opened
         self._lock = threading.Lock()
         self._forked = False
+        self._recent: list[bytes] = []
+        self._recent_bytes = 0
         forking.watch(self)
         with _faults(path):
             try:
@@ -109,6 +113,19 @@ class Journal:
                 if written:
                     os.ftruncate(self._file, os.fstat(self._file).st_size - written)
                 raise
+            self._recent_bytes += len(frame)
+            if self._recent_bytes <= _KEPT_BYTES:
+                self._recent.append(frame)
+            else:
+                self._recent.clear()
+
+    def whole(self) -> Source:
+        """Return all of the journal: what was written to it, as long as that is little, which needs no reading."""
+        with self._lock:
+            if self._recent and self.path.stat().st_size == self._recent_bytes:
+                return Received(b"".join(self._recent), 0)
+        # It is long, or a process that was forked has written to it too.
+        return self.path
 
     def renew_after_fork(self) -> None:
         """Forget who held the lock in the parent process."""

@@ -101,6 +101,7 @@ class ScriptRun(Run):
 
     Attributes:
         opened: What its journal begins with.
+        has_printed: True when there is a file of what it printed.
     """
 
     def __init__(self, destination: Destination, new: NewRun, found: Resumable | None = None) -> None:
@@ -120,7 +121,7 @@ class ScriptRun(Run):
             journal_id=journal_id, run_id=run_id, owner=this_process(), at=destination.clock.now(), run=new
         )
         self._path = destination.settings.home / "journals" / f"{journal_id}.journal"
-        journal = Journal(self._path, self.opened)
+        self._kept = journal = Journal(self._path, self.opened)
         super().__init__(
             run_id,
             open_journal=lambda: journal,
@@ -138,6 +139,7 @@ class ScriptRun(Run):
         self._shipped = 0
         self._over = False
         self._is_young = True
+        self.has_printed = False
         self._stops = _captures(self, destination.settings, self._path)
         context.enter(self)
         with _lock:
@@ -217,7 +219,8 @@ class ScriptRun(Run):
     def shipping_end(self) -> Iterator[Ended | None]:
         """Keep others from shipping the journal for a block; None when there is nothing left to ship."""
         with self._shipping:
-            yield Ended(self._path, self.opened, self._shipped) if self._path.exists() else None
+            is_there = self._path.exists()
+            yield Ended(self._kept.whole(), self.opened, self._shipped) if is_there else None
 
     def has_arrived(self, shipped: Shipped) -> None:
         """Take note of how far the journal is shipped; it is removed when that is all of it."""
@@ -225,7 +228,8 @@ class ScriptRun(Run):
         if shipped.closed:
             shipper.remove(self)
             self._path.unlink(missing_ok=True)
-            output.file_beside(self._path).unlink(missing_ok=True)
+            if self.has_printed:
+                output.file_beside(self._path).unlink(missing_ok=True)
 
     def ship_the_rest(self) -> None:
         """Ship what is left of a run that has ended; what can't be shipped now is shipped at the next start."""

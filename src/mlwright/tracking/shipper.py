@@ -195,11 +195,12 @@ def _ship_some(scripts: list[Shippable]) -> list[Shippable]:
         if not left:
             return scripts
         shipped = destination.ship_ended([ended for _, ended in left])
-        for (script, _), arrived in zip(left, shipped, strict=False):
-            script.has_arrived(arrived)
-    if len(shipped) < len(left) or not all(arrived.closed for arrived in shipped):
-        # Long journals: the rest of each goes by itself.
-        for script, _ in left:
+        for (script, _), arrived in zip(left, shipped, strict=True):
+            if arrived is not None:
+                script.has_arrived(arrived)
+    for (script, _), arrived in zip(left, shipped, strict=True):
+        if arrived is None or not arrived.closed:
+            # The rest of a long journal goes by itself.
             script.ship_the_rest()
     return scripts
 

@@ -20,7 +20,18 @@ from mlwright.ledger.store import Transaction
 from mlwright.project import Project
 from mlwright.tracking import arrivals
 from mlwright.tracking import journal as journals
-from mlwright.tracking.records import Artifact, Closed, Opened, Params, Points, Record, Tags
+from mlwright.tracking.records import (
+    Artifact,
+    Captured,
+    Closed,
+    NewRun,
+    Noted,
+    Opened,
+    Params,
+    Points,
+    Record,
+    Tags,
+)
 
 #: A batch ends with so many records, or with the record that brings it to so many points.
 BATCH = 10_000
@@ -123,6 +134,54 @@ def ship_batch(tx: Transaction, path: journals.Source, opened: Opened, *, since:
     return batch
 
 
+def ship_whole(tx: Transaction, found: list[tuple[journals.Source, Opened]]) -> list[_Batch | None]:
+    """Bring journals of runs that begin and end in them to the ledger at once, in a few statements for all of them.
+
+    Args:
+        tx: The caller's transaction.
+        found: Journals that nothing is known to be shipped of, and their first records.
+
+    Returns:
+        For each what it brought; None for a journal that isn't such a one, of which nothing is shipped.
+    """
+    known = tracked.known_journals(tx.connection, [opened.journal_id for _, opened in found])
+    batches: list[_Batch | None] = []
+    wholes: list[tuple[Opened, NewRun, _Batch, Closed]] = []
+    rows = 0
+    for source, opened in found:
+        run, batch = opened.run, None
+        if run is not None and not run.resumed and opened.journal_id not in known and rows < MOST_ROWS:
+            batch = _read(source, opened, start=0)
+            if batch.closing is None:
+                batch = None
+            else:
+                wholes.append((opened, run, batch, batch.closing))
+                rows += len(batch.rows)
+        batches.append(batch)
+    arrivals.create_ended(tx, [(opened, run, _taken_out(batch), closing) for opened, run, batch, closing in wholes])
+    for opened, run, batch, _ in wholes:
+        if run.note:
+            arrivals.write(tx, opened.run_id, [Noted(text=run.note)])
+        _write_contents(tx, opened, batch)
+    tracked.write_journals(
+        tx,
+        [
+            tracked.JournalRow(
+                id=opened.journal_id, run_id=opened.run_id, step="", position=batch.end, superseded=False, logged={}
+            )
+            for opened, _, batch, _ in wholes
+        ],
+    )
+    return batches
+
+
+def _taken_out(batch: _Batch) -> Captured | None:
+    """Take the last record of what was captured out of a batch."""
+    found = [record for record in batch.others if isinstance(record, Captured)]
+    batch.others = [record for record in batch.others if not isinstance(record, Captured)]
+    return found[-1] if found else None
+
+
 def _logged(row: tracked.JournalRow | None, batch: _Batch) -> dict[str, Any]:
     """Return what a step's journal has brought so far, for the runs that take the step's result from the cache."""
     before = row.logged if row else {}
@@ -176,6 +235,12 @@ def _read(path: journals.Source, opened: Opened, *, start: int) -> _Batch:
 
 
 def _write(tx: Transaction, opened: Opened, batch: _Batch) -> None:
+    _write_contents(tx, opened, batch)
+    if batch.closing is not None:
+        arrivals.end_run(tx, opened.run_id, batch.closing)
+
+
+def _write_contents(tx: Transaction, opened: Opened, batch: _Batch) -> None:
     run_id = opened.run_id
     curves.add_rows(tx, run_id, batch.rows, opened.journal_id if opened.step else "")
     tracked.put_params(tx, run_id, batch.params)
@@ -184,8 +249,6 @@ def _write(tx: Transaction, opened: Opened, batch: _Batch) -> None:
         artifact_rows.record(tx, row.digest, "blob", row.size_bytes)
     tracked.put_artifacts(tx, run_id, list(batch.artifacts.values()))
     arrivals.write(tx, run_id, batch.others)
-    if batch.closing is not None:
-        arrivals.end_run(tx, run_id, batch.closing)
 
 
 def _named(record: Artifact, step: str) -> tracked.RunArtifact:
