@@ -46,7 +46,10 @@ def workers(arguments: list[str], cores: int) -> list[str]:
     """Return pytest's options for sharing the work: none when only a part of the suite is wanted."""
     is_whole = all(argument.startswith("-") for argument in arguments if argument != "")
     chosen = any(argument.startswith(("-n", "-k", "--numprocesses", "--pdb", "-x", "--co")) for argument in arguments)
-    return ["-n", str(min(cores, 4)), "--dist", "loadfile", "--no-loadscope-reorder"] if is_whole and not chosen and cores > 1 else []
+    if not is_whole or chosen or cores == 1:
+        return []
+    # In the order of tests/conftest.py: the longest modules first.
+    return ["-n", str(min(cores, 4)), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def run(command: list[str], variables: dict[str, str]) -> tuple[int, str]:

@@ -195,7 +195,7 @@ def test_whatever_a_server_answers_training_goes_on_and_all_arrives_once(
 def test_asking_a_faulty_server_is_a_named_error_without_the_password(
     between: Proxy, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setenv("MLWRIGHT_SERVER", between.url.replace("http://", f"http://ada:{SECRET}@"))
+    monkeypatch.setenv("MLWRIGHT_SERVER", between.url.replace("//", f"//ada:{SECRET}@"))
     between.fault = FAULTS[fault]
     with pytest.raises(Transient) as caught:
         server(resolve()).find(name="far")
