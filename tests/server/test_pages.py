@@ -14,7 +14,18 @@ def test_probes_are_answered(url: str) -> None:
     assert httpx2.get(f"{url}/v2/health/live").json() == {"live": True}
 
 
-@pytest.mark.parametrize("path", ["/", "/static/page.css", "/static/page.js", "/static/icon.svg", "/api/docs"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/static/page.css",
+        "/static/page.js",
+        "/static/parts.js",
+        "/static/runs.js",
+        "/static/icon.svg",
+        "/api/docs",
+    ],
+)
 def test_pages_load_nothing_from_elsewhere(url: str, path: str) -> None:
     response = httpx2.get(f"{url}{path}")
     assert response.status_code == 200

@@ -1,75 +1,14 @@
-// Draws the page from the public API and keeps it fresh. Text from the server only ever becomes text nodes.
+// Draws the overview from the public API and keeps it fresh.
+
+import { chip, draw, empty, get, isBad, isGood, make, moment, number, percent, short, show, span, table } from "./parts.js";
+import { isOpen, start } from "./runs.js";
 
 const POLL_MS = 3000;
 const FULL_EVERY = 5;
-const SVG = "http://www.w3.org/2000/svg";
-const GOOD = new Set(["succeeded", "promoted", "resolved", "ok", "passed"]);
-const BAD = new Set(["failed", "rolled-back", "refused", "critical", "degraded"]);
-const BUSY = new Set(["running", "warning", "inconclusive"]);
-
 let lastSeen = "";
 let polls = 0;
 let events = [];
 let olderCursor = null;
-
-async function get(path, fields = {}) {
-  const query = new URLSearchParams(Object.entries(fields).filter(([, value]) => value !== null));
-  const response = await fetch(`api/v1/${path}?${query}`, { headers: { accept: "application/json" } });
-  const body = await response.json();
-  if (!response.ok) throw new Error(body.what ?? `HTTP ${response.status}`);
-  return body;
-}
-
-function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children.filter((child) => child !== null && child !== ""));
-  return node;
-}
-
-function draw(tag, attributes, ...children) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-// Replaces what a node shows only where that changed, so that focus and selection survive a refresh.
-function show(id, nodes) {
-  const fresh = make("div", {}, ...nodes);
-  const place = document.getElementById(id);
-  if (place.innerHTML !== fresh.innerHTML) place.replaceChildren(...fresh.childNodes);
-}
-
-const short = (id) => (id ? id.slice(-8) : "–");
-const moment = (text) => (text ? `${text.slice(0, 10)} ${text.slice(11, 16)}` : "–");
-const percent = (share) => `${Math.round(share * 1000) / 10}%`;
-const number = (value) => (typeof value === "number" ? String(Number(value.toPrecision(4))) : "–");
-
-function span(seconds) {
-  if (seconds === null) return "–";
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const minutes = Math.floor(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-function chip(word) {
-  const kind = GOOD.has(word) ? "good" : BAD.has(word) ? "bad" : BUSY.has(word) ? "busy" : "";
-  return make("span", { class: `chip ${kind}`.trim() }, word);
-}
-
-function table(label, headings, rows) {
-  const head = headings.map(([text, kind]) => make("th", { scope: "col", class: kind ?? "" }, text));
-  const body = rows.map((row) =>
-    make("tr", {}, ...row.map((cell, place) => make("td", { class: headings[place][1] ?? "" }, ...[cell].flat()))),
-  );
-  const grid = make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body));
-  return make("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" }, grid);
-}
-
-function empty(text, code) {
-  return make("p", { class: "empty" }, `${text} `, code ? make("code", {}, code) : "");
-}
 
 function tiles(found) {
   const failed = found.runs.filter((run) => run.status === "failed").length;
@@ -155,7 +94,7 @@ function runsView(found) {
   if (!found.runs.length) return [empty("No run yet. Start one with", "mlwright run FILE.py:PIPELINE")];
   const headings = [["Run", "id"], ["Name"], ["Status"], ["Started", "tight"], ["Took", "tight wide"], ["By", "wide"]];
   const rows = found.runs.map((run) => [
-    short(run.id),
+    make("a", { href: `#/runs/${run.id}` }, short(run.id)),
     run.pipeline || run.name,
     chip(run.status),
     moment(run.started_at),
@@ -203,7 +142,7 @@ function eventsView() {
 
 function eventChip(type) {
   const verb = type.split(".")[1] ?? "";
-  const kind = BAD.has(verb) || verb === "opened" ? "bad" : GOOD.has(verb) || verb === "registered" ? "good" : "";
+  const kind = isBad(verb) || verb === "opened" ? "bad" : isGood(verb) || verb === "registered" ? "good" : "";
   return make("span", { class: `chip ${kind}`.trim() }, type);
 }
 
@@ -271,8 +210,10 @@ async function poll() {
     try {
       const health = await get("health");
       const seen = `${health.instance} ${health.last_event}`;
-      if (seen !== lastSeen || polls % FULL_EVERY === 0) await refresh(health);
-      lastSeen = seen;
+      // What isn't looked at is drawn when it is.
+      const isStale = !isOpen() && (seen !== lastSeen || polls % FULL_EVERY === 0);
+      if (isStale) await refresh(health);
+      if (!isOpen()) lastSeen = seen;
       polls += 1;
       tell(`${health.replays ? "replay at" : "live at"} ${moment(health.now)} UTC`, "live");
       document.getElementById("about").textContent = `mlwright ${health.version} · ${health.ledger}`;
@@ -290,4 +231,8 @@ document.getElementById("older").addEventListener("click", () => {
 document.addEventListener("visibilitychange", () => {
   polls = 0;
 });
+window.addEventListener("hashchange", () => {
+  polls = 0;
+});
+start();
 poll();
