@@ -101,7 +101,9 @@ def mlflow_body(connection: Connection, event: Event) -> dict[str, Any]:
         told |= {"value": data["new"]} if action == "set" else {}
     elif entity == "model_version":
         row = rows.find_version(connection, name, version)
-        told |= {"version": str(version), "source": row.source if row else "", "run_id": row.run_id if row else None}
+        # A client may name a run of another tracker: then it is in the lineage only.
+        run_id = (row.run_id or row.lineage.get("run_id")) if row else None
+        told |= {"version": str(version), "source": row.source if row else "", "run_id": run_id}
         told |= {"tags": tags_of(connection, name, version), "description": row.description if row else None}
     else:
         known = rows.list_models(connection, name)

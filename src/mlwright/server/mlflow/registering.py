@@ -89,6 +89,9 @@ def _draft(
         base = _described(store, source)
     lineage = {**base.lineage, "run_id": source.run_id or None, "source": source.uri}
     lineage |= {"model_id": source.model_id or None, "run_link": wanted.run_link or None}
+    if source.version is not None and base.flavour == EXTERNAL:
+        # A copy of what is kept elsewhere is kept there too.
+        lineage.setdefault("files_at", base.source)
     return (
         msgspec.structs.replace(
             base,

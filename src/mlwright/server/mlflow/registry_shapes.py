@@ -113,4 +113,6 @@ def model_out(found: RegisteredModel) -> ModelOut:
 
 def download_uri(found: Registered) -> str:
     """Return where a client downloads a version's files: what was kept with it, or the place elsewhere."""
-    return found.row.source if found.row.flavour == EXTERNAL else paths.version_uri(found.row.digest)
+    if found.row.flavour != EXTERNAL:
+        return paths.version_uri(found.row.digest)
+    return str(found.row.lineage.get("files_at") or found.row.source)
