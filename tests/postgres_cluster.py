@@ -72,7 +72,7 @@ class Cluster:
         if self._server is not None:
             # SIGQUIT is PostgreSQL's immediate shutdown.
             self._server.send_signal(signal.SIGQUIT)
-            self._server.wait(30)
+            self._server.wait(240)
             self._server = None
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class Cluster:
     def _wait(self) -> None:
         import psycopg
 
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while True:
             try:
                 psycopg.connect(self.url("postgres"), connect_timeout=5).close()
