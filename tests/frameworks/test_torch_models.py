@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from mlwright import errors, registry
+from mlwright import project as projects
 from mlwright.adapters.flavour.torch import TorchFlavour
 from mlwright.ledger import delivery
 from mlwright.ledger.delivery import Arm
@@ -147,3 +149,12 @@ def test_the_gateway_serves_it_with_its_signature_where_the_deployment_consents(
         refused = httpx2.post(f"{url}/v2/models/live/infer", json={"inputs": inputs[:2]})
         assert refused.status_code == 400
         assert "x2" in refused.text
+
+
+def test_the_example_of_the_page_about_frameworks_runs(project: Project) -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/frameworks.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    projects.use(project)
+    exec(block, {})
+    found = registry.load_model("net", project=project, allow_pickle=True)
+    assert len(found.predict({f"x{n}": np.zeros(2) for n in range(3)})["value"]) == 2

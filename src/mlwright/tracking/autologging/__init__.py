@@ -1,8 +1,8 @@
 """Trainings that are logged by themselves: scikit-learn, LightGBM, XGBoost, Lightning, Keras.
 
 `port.py` says what an adapter of a library does, `fits.py` has the fit that it watches, `imports.py` waits for
-libraries that are imported later, `patches.py` puts the originals back; `estimators.py` and `trainings.py`
-are the two kinds of fits that there are, `plain.py` and `scores.py` what is logged.
+libraries that are imported later, `patches.py` puts the originals back; `estimators.py`, `trainings.py` and
+`folds.py` are the kinds of fits that there are, `plain.py` and `scores.py` what is logged.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ def autolog(*names: str, off: bool = False, datasets: bool = True, models: bool 
 
     A library is patched when it is imported, now or later; it isn't imported for that. A fit inside a run is logged to
     that run, any other begins a run of its own; of fits inside a fit only the outermost is logged. The candidates of a
-    grid or random search are runs inside its run. What goes wrong here is a warning and never changes a fit.
+    grid or random search are runs inside its run, and a cross validation is one run. What goes wrong here is a warning
+    and never changes a fit.
 
     Args:
         names: `sklearn`, `lightgbm`, `xgboost`, `lightning`, `keras`; all of them when none is given.
         off: Put the libraries back as they were.
         datasets: Note digest and shape of the training data.
-        models: Keep the fitted model, in a format that needs no pickle; a tag says why when there is none.
+        models: Keep the fitted model, in a format that needs no pickle; a tag says why when there is none. Of a network
+            also the best checkpoint, as the file that it is.
 
     Raises:
         NotFound: There is no library of this name.
