@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from mlwright.tracking import remote as remotes
 from mlwright.tracking.destinations import journals_folder, server
 from mlwright.tracking.journal import Journal, Received, frame_of, read
 from mlwright.tracking.records import NewRun, Opened, Params, Points
+from ports import free_port
 
 
 @pytest.fixture
@@ -68,8 +68,7 @@ def test_what_a_script_logs_arrives_at_the_server_with_its_artifacts(
 def test_with_no_server_the_training_goes_on_and_sync_ships_it_once(
     project: Project, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
+    port = free_port()
     monkeypatch.setenv("MLWRIGHT_SERVER", f"http://127.0.0.1:{port}")
     with start_run("alone") as run:
         run.log_metrics(loss=1.0)
@@ -122,8 +121,7 @@ with start_run("long") as run:
 def test_a_server_killed_and_started_again_in_the_middle_gets_every_point_once(
     project_folder: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
+    port = free_port()
     (elsewhere / "train.py").write_text(SCRIPT)
     serving = ServerProcess(project_folder, port)
     serving.start()

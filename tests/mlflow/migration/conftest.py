@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ports import free_port
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 START_S, SCRIPT_S = 400, 400
@@ -60,9 +61,7 @@ class Peer:
 
     def serve(self, folder: Path) -> tuple[str, subprocess.Popen[bytes]]:
         """Start a server with a database and artifacts in a folder."""
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            port = found.getsockname()[1]
+        port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         where = ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
         where += ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
