@@ -1,5 +1,8 @@
 """Write the first migration anew from the schema: `python scripts/make_migration.py` after a change of a table.
 
+Besides the migration it writes the statements that make a new ledger on SQLite: to work them out takes longer than to
+execute them, and the first start of a server should be quick.
+
 Only before the first release: from then on a change of the schema is a new migration, written by hand, and this script
 goes. The migration names plain SQL types, not this package's, so that it stays what it was when they change.
 """
@@ -13,8 +16,9 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.migration import MigrationContext
+from sqlalchemy.schema import CreateIndex, CreateTable
 
-from mlwright.ledger.migrate import MIGRATIONS
+from mlwright.ledger.migrate import MIGRATIONS, NEW_ON_SQLITE
 from mlwright.ledger.schema import metadata
 from mlwright.ledger.schema.types import Json, JsonOrNull, Moment, Real, speak_postgresql
 
@@ -36,17 +40,29 @@ def upgrade() -> None:
 
 
 def main() -> int:
-    """Write the file; with `--check`, only tell whether it is up to date."""
-    written = source()
-    if "--check" in sys.argv:
-        if TARGET.exists() and TARGET.read_text(encoding="utf-8") == written:
-            return 0
-        print(f"{TARGET} is not what the schema says; run python scripts/make_migration.py", file=sys.stderr)
-        return 1
+    """Write the files; with `--check`, only tell whether they are up to date."""
     TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(written, encoding="utf-8")
-    print(TARGET)
+    for target, written in ((TARGET, source()), (NEW_ON_SQLITE, statements())):
+        if "--check" not in sys.argv:
+            target.write_text(written, encoding="utf-8")
+            print(target)
+        elif not target.exists() or target.read_text(encoding="utf-8") != written:
+            print(f"{target} is not what the schema says; run python scripts/make_migration.py", file=sys.stderr)
+            return 1
     return 0
+
+
+def statements() -> str:
+    """Return the statements that make the tables and indexes of a new ledger on SQLite."""
+    dialect = sa.create_mock_engine("sqlite://", lambda *_: None).dialect
+    found = []
+    for table in metadata.sorted_tables:
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        parts: list[sa.ExecutableDDLElement] = [CreateTable(table), *map(CreateIndex, indexes)]
+        for part in parts:
+            lines = str(part.compile(dialect=dialect)).strip().replace("\t", "  ").splitlines()
+            found.append("\n".join(line.rstrip() for line in lines))
+    return ";\n\n".join(found) + "\n"
 
 
 def source() -> str:

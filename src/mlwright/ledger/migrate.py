@@ -13,9 +13,12 @@ import sqlalchemy as sa
 
 from mlwright.core.ids import new_id
 from mlwright.errors import NotFound, SchemaTooNew
+from mlwright.ledger.driver import send
 from mlwright.ledger.schema import REVISION, meta, metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+#: What makes a new ledger on SQLite, written from the schema by scripts/make_migration.py.
+NEW_ON_SQLITE = MIGRATIONS / "sqlite.sql"
 _ADVISORY_LOCK = 0x6D6C7772  # "mlwr"
 
 
@@ -39,11 +42,19 @@ def ensure(engine: sa.Engine, *, create: bool) -> None:
         if revision is None:
             if not create:
                 raise absent()
-            metadata.create_all(connection, checkfirst=False)
+            _create(connection)
             _stamp(connection, REVISION)
             connection.execute(sa.insert(meta).values(key="instance", value=new_id()))
         elif revision != REVISION:
             _upgrade(connection, revision)
+
+
+def _create(connection: sa.Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        metadata.create_all(connection, checkfirst=False)
+        return
+    for statement in NEW_ON_SQLITE.read_text(encoding="utf-8").split(";\n\n"):
+        send(connection, statement)
 
 
 def absent() -> NotFound:
