@@ -307,7 +307,13 @@ _MLFLOW_DIFFERENCES = """
 ## Where it differs
 
 - Infinite values of metrics are kept as they are; MLflow's server keeps the largest finite number instead.
-- A moment must lie between 1970 and the end of the year 9999; MLflow's server takes any number of milliseconds.
+- The time of a point must lie between 1970 and the end of the year 9999, begin and end of a run after the year 0;
+  MLflow's server takes any number of milliseconds.
+- What is of another type than it should be (a step of 1.5, a status that isn't one) is refused; MLflow's server reads
+  some of it as if it weren't there. Keys of tags are checked when a run or logged model is made, too.
+- Searches without `max_results` get a page; a name that is taken is `RESOURCE_ALREADY_EXISTS` also when something is
+  renamed. A run or logged model that is named as an input or output has to exist.
+- A run that is begun without a user belongs to the server's own.
 - A run that is set to a final status without an end gets the present moment as its end, and one that is set to running
   again loses it.
 - A batch is logged whole or not at all.
@@ -320,9 +326,10 @@ _MLFLOW_DIFFERENCES = """
 - An alias that stands for an environment with gates or approvals is refused with `PERMISSION_DENIED`; what a deployment
   serves, or such an environment has, is not deleted (`RESOURCE_CONFLICT`).
 - A path of an artifact is a file or a folder, never both. Backslashes, drives and `#` are refused as well as `..`.
-- Files can be uploaded in parts and downloaded in ranges where the client is told to
-  (`MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD`, `MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD`); one stream is the default.
-- Two webhooks can't have the same name. Webhooks may lead to addresses that are not public.
+- Large files are uploaded in parts by clients that ask the server, or are told so
+  (`MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD`); they are downloaded in ranges where the client is told to
+  (`MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD`).
+- Two webhooks can't have the same name. Webhooks may lead to addresses that are not public, by `http` too.
 - Prompts are refused with `NOT_IMPLEMENTED`.
 """
 
