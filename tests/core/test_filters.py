@@ -38,7 +38,7 @@ TABLES = (RUNS, EXPERIMENTS, MODELS, VERSIONS, LOGGED_MODELS)
 
 keys = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=12)
 numbers = st.floats(allow_nan=False)
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
 moments = st.one_of(
     st.builds(Moment, st.integers(-10_000, 40_000).map(lambda day: day * DAY_US), st.just(DAY_US)),
     st.builds(Moment, st.integers(-(10**15), 10**15), st.just(1)),

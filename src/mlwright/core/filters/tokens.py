@@ -12,6 +12,8 @@ from mlwright.errors import InvalidInput
 MAX_TEXT = 500_000
 _SHOWN = 60
 
+#: What databases can't hold: NUL, and halves of characters.
+_UNKEPT = re.compile("[\x00\ud800-\udfff]")
 _PATTERN = re.compile(
     r"""(?P<space>\s+)
     |(?P<text>'(?:''|[^'])*')
@@ -57,6 +59,10 @@ def tokenize(text: str) -> list[Token]:
     """
     if len(text) > MAX_TEXT:
         raise InvalidInput("the filter is too long.", why=f"it has {len(text)} characters; at most {MAX_TEXT} are read")
+    unkept = _UNKEPT.search(text)
+    if unkept is not None:
+        token = Token("sign", unkept[0].encode("unicode_escape").decode(), unkept.start())
+        raise refuse(text.replace(unkept[0], token.value), token, "no text that is kept has this character")
     tokens, place = [], 0
     while place < len(text):
         found = _PATTERN.match(text, place)

@@ -118,8 +118,9 @@ def on_text(text: Text, found: Comparison, context: Context) -> Sql:
     if plain == "LIKE":
         inner = column.bool_op("GLOB")(_glob(values[0])) if context.sqlite else column.like(_escaped(values[0]))
     elif plain == "ILIKE":
-        # SQLite's LIKE ignores the case of ASCII letters.
-        inner = column.bool_op("LIKE")(values[0]) if context.sqlite else column.ilike(_escaped(values[0]))
+        # The case of ASCII letters is ignored, on PostgreSQL too, whatever its locale.
+        folded = bytewise(column, context)
+        inner = column.bool_op("LIKE")(values[0]) if context.sqlite else folded.ilike(_escaped(values[0]))
     elif plain == "IN":
         inner = column.in_(values)
     elif plain == "BETWEEN":

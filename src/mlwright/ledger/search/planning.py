@@ -84,7 +84,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         found = [*self.scope, *(part.sql for part in self.parts)]
         if self.experiments is not None:
             experiment = runs.c.experiment_id
-            found.append((plain(experiment) if driven else experiment).in_(self.experiments))
+            hidden = driven and self.context.sqlite
+            found.append((plain(experiment) if hidden else experiment).in_(self.experiments))
         return found
 
     def without(self, parts: list[Part]) -> Plan:
@@ -139,8 +140,6 @@ def first_rows(connection: sa.Connection, plan: Plan, limit: int) -> Rows:
         plan: The search.
         limit: How many at most.
     """
-    if not plan.context.sqlite:
-        return _rows(connection, runs, plan, limit)
     indexed = [(part, queries) for part in plan.parts if (queries := _indexed(part.said, plan.context))]
     counts = [_count(connection, queries) for _, queries in indexed]
     fewest = counts.index(min(counts)) if counts else None
@@ -151,6 +150,9 @@ def first_rows(connection: sa.Connection, plan: Plan, limit: int) -> Rows:
         found = _along(connection, plan, source, limit)
         if found is not None:
             return found
+    if not plan.context.sqlite:
+        # PostgreSQL joins by hashing, so it finds its own way when neither is short.
+        return _rows(connection, runs, plan, limit)
     if len(indexed) > 1:
         return _meeting(connection, plan, indexed, source, limit)
     return _from(connection, plan, indexed[0], limit) if indexed else _rows(connection, runs, plan, limit)
@@ -283,6 +285,9 @@ def _source(plan: Plan) -> Source | None:
         bounds = [on_number(value, part.said) for part in held if isinstance(part.said, Comparison)]
         fit = [table.c.key == field.key, table.c.shown == SHOWN, value.is_not(None), *bounds]
         return Source(table, fit, table.c.run_id, value, held, whole=bool(held))
+    if not plan.context.sqlite:
+        # Its indexes on texts are in the order of its locale, and its planner knows those of runs.
+        return None
     if field.entity == "tag" or (field.entity == "param" and order.as_text):
         logged = (tags if field.entity == "tag" else params).alias("walked")
         return Source(logged, [logged.c.key == field.key], logged.c.run_id, logged.c.text)
