@@ -55,7 +55,8 @@ class _Epochs:
         self._ended = trainer.current_epoch
 
     def log(self, trainer: Any) -> None:
-        if self._ended is None:
+        # Processes that this one was forked into follow, too.
+        if self._ended is None or not trainer.is_global_zero:
             return
         found = dict(trainer.callback_metrics)
         # An epoch without a validation still has the values of the validation before.
@@ -64,9 +65,10 @@ class _Epochs:
         self._fit.metrics({str(key): float(value) for key, value in new.items() if value.numel() == 1}, step=epoch)
 
     def log_rest(self, trainer: Any) -> None:
-        """Log how it ended if another process trained and only the end came back."""
-        if not self._logged and trainer.current_epoch > 0:
-            self._ended = trainer.current_epoch - 1
+        """Log how it ended if spawned processes trained, which log nothing; forked ones have logged their epochs."""
+        launcher = getattr(trainer.strategy, "launcher", None)
+        if getattr(launcher, "_start_method", "") == "spawn" and not self._logged:
+            self._ended = max(trainer.current_epoch - 1, 0)
             self.log(trainer)
 
 
