@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from filled import RUN_ID
+from mlwright.ledger import registry
+from mlwright.project import Project
+from mlwright.server.main import background
 
 
 @pytest.mark.parametrize(("given", "status"), [(1.0, 200), (1, 200), (1.5, 400), ("1", 400), (1e300, 400)])
@@ -57,3 +61,24 @@ def test_depth_is_refused_by_name(url: str, depth: int) -> None:
     headers = {"content-type": "application/json"}
     answer = httpx2.post(f"{url}/api/v1/systems/flights/triggers/none/fire", content=body, headers=headers)
     assert answer.status_code in ((404,) if depth == 100 else (400, 404)), answer.text
+
+
+@pytest.mark.postgres
+def test_numbers_that_no_version_has_are_refused_or_not_found_by_postgresql_too(
+    project_folder: Path, postgres_url: str
+) -> None:
+    with Project.open(project_folder, ledger=postgres_url) as project, background(project) as url:
+        with project.ledger.write() as tx:
+            registry.claim_model(tx, "delay")
+        statuses = {
+            httpx2.get(f"{url}/api/v1/{path}").status_code
+            for number in ("2147483648", "9223372036854775807", "9" * 30, "³", "٣")
+            for path in (
+                f"approvals?version={number}",
+                f"gates?model=delay&version={number}",
+                f"models/delay/history?version={number}",
+                f"models/delay/versions/{number}",
+                f"models/delay/versions/{number}/card",
+            )
+        }
+    assert statuses <= {400, 404}

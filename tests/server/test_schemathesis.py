@@ -41,6 +41,9 @@ KNOWN = {
 #: Operations whose input has rules that JSON Schema can't say: a request that fits the schema may still get 400.
 RULES_BEYOND_SCHEMA = {
     "runs.search": "the grammar of expressions, and cursors",
+    "experiments.search": "the grammar of expressions, and cursors",
+    "models.search": "the grammar of expressions, and cursors",
+    "versions.search": "the grammar of expressions, and cursors",
     "runs.amend": "which characters can be printed",
     "experiments.new": "which characters can be printed",
     "experiments.set": "which characters can be printed",

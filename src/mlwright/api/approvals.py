@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from mlwright.api.endpoint import DEFAULT_LIMIT, Act, Endpoint, Input, Limit, Page, Selector, Whole, acting
+from mlwright.api.endpoint import DEFAULT_LIMIT, Act, Endpoint, Input, Limit, Page, Selector, VersionNumber, acting
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -75,7 +75,7 @@ class ListApprovals(Input, frozen=True, kw_only=True):
     """
 
     model: str | None = None
-    version: Whole | None = None
+    version: VersionNumber | None = None
     environment: str | None = None
     state: Literal["open", "approved", "refused", "expired", "withdrawn", "used"] | None = None
     limit: Limit = DEFAULT_LIMIT
@@ -149,7 +149,7 @@ def withdraw(project: Project, given: WithdrawRequest) -> Approval:
 
 
 def _reference(given: SayOfVersion | WithdrawRequest) -> str:
-    return f"{given.model}{'/' if given.version.isdigit() else '@'}{given.version}"
+    return f"{given.model}{'/' if (given.version.isascii() and given.version.isdigit()) else '@'}{given.version}"
 
 
 def _approval(row: Any) -> Approval:

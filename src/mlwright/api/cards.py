@@ -167,7 +167,7 @@ def show_lineage(project: Project, given: ShowLineage) -> Lineage:
 
 
 def _reference(model: str, version: str) -> str:
-    return f"{model}{'/' if version.isdigit() else '@'}{version}"
+    return f"{model}{'/' if (version.isascii() and version.isdigit()) else '@'}{version}"
 
 
 ENDPOINTS = (

@@ -26,6 +26,8 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)]
 #: A count or a place that a database can hold.
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+#: The number of a model's version.
+VersionNumber = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 # What is only documented here is checked by the function, whose error says more than a pattern does.
 #: Which version of a model: a number, an alias, or `latest`.
 Selector = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})]

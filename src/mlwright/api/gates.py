@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlwright.api.endpoint import Endpoint, Input, Page, Whole
+from mlwright.api.endpoint import Endpoint, Input, Page, VersionNumber
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -48,7 +48,7 @@ class ListGates(Input, frozen=True, kw_only=True):
     """
 
     model: str
-    version: Whole | None = None
+    version: VersionNumber | None = None
 
 
 def list_gates(project: Project, given: ListGates) -> Page[GateResult]:

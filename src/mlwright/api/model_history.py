@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlwright.api.endpoint import Act, Endpoint, Input, Instant, Limit, Page, Selector, Whole, acting
+from mlwright.api.endpoint import Act, Endpoint, Input, Instant, Limit, Page, Selector, VersionNumber, acting
 
 if TYPE_CHECKING:
     from mlwright.project import Project
@@ -92,7 +92,7 @@ class ListChanges(Input, frozen=True, kw_only=True):
     """
 
     model: str
-    version: Whole | None = None
+    version: VersionNumber | None = None
     key: str | None = None
     until: Instant | None = None
     limit: Limit = _MANY
@@ -229,7 +229,7 @@ def _said(project: Project, ref: str) -> Said:
 def _reference(model: str, version: str | None) -> str:
     if version is None:
         return model
-    return f"{model}{'/' if version.isdigit() else '@'}{version}"
+    return f"{model}{'/' if (version.isascii() and version.isdigit()) else '@'}{version}"
 
 
 ENDPOINTS = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlwright.api.endpoint import Act, AliasName, Endpoint, Input, Instant, Page, Selector, Whole, acting
+from mlwright.api.endpoint import Act, AliasName, Endpoint, Input, Instant, Page, Selector, VersionNumber, acting
 from mlwright.api.finding import not_found
 from mlwright.api.gates import GateResult, gate_result
 
@@ -153,7 +153,7 @@ class SetAlias(Act, frozen=True, kw_only=True):
 
     model: str
     alias: AliasName
-    version: Whole
+    version: VersionNumber
 
 
 def list_models(project: Project, _given: ListModels) -> Page[Model]:
@@ -184,7 +184,7 @@ def show_version(project: Project, given: ShowVersion) -> Version:
     from mlwright import registry
     from mlwright.ledger import registry as repository
 
-    mark = "/" if given.version.isdigit() else "@"
+    mark = "/" if (given.version.isascii() and given.version.isdigit()) else "@"
     with project.ledger.read() as connection:
         found = registry.find(connection, f"{given.model}{mark}{given.version}")
         return _version(repository.find_version(connection, found.model, found.version))

@@ -234,7 +234,7 @@ def roll_back(project: Project, given: RollBack) -> RolledBack:
 
 def reference(model: str, version: str) -> str:
     """Return the reference of a version that is given by its number, an alias or `latest`."""
-    return f"{model}{'/' if version.isdigit() else '@'}{version}"
+    return f"{model}{'/' if (version.isascii() and version.isdigit()) else '@'}{version}"
 
 
 def _environment(environment: Any, version: int | None) -> Environment:
