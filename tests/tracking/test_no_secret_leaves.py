@@ -74,7 +74,7 @@ def files_with_secret(folder: Path) -> list[Path]:
 def test_no_secret_of_a_training_is_kept_or_said(
     project: Project, url: str, repository: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with_password = url.replace("http://", f"http://ada:{SECRET}@")
+    with_password = url.replace("//", f"//somebody:{SECRET}@")
     assert SECRET not in train(repository, "shipped", with_password)
     row = run_named(project, "shipped")
     assert row.status == "failed"
@@ -123,7 +123,9 @@ def test_the_secret_of_a_webhook_is_in_no_answer_and_not_in_the_ledger(
         httpx2.get(f"{url}/api/v1/webhook-deliveries"),
         httpx2.get(f"{url}/api/v1/events"),
         httpx2.get(f"{url}/api/2.0/mlflow/webhooks"),
-        httpx2.post(f"{url}/api/v1/webhooks", json={**new, "webhook": "ci3", "url": f"http://ada:{SECRET}@h/"}),
+        httpx2.post(
+            f"{url}/api/v1/webhooks", json={**new, "webhook": "ci3", "url": f"http://ada:{SECRET}@hooks.test/"}
+        ),
     ]
     assert [answer.status_code for answer in answers] == [200] * 9 + [400]
     assert [answer.url.path for answer in answers if SECRET in answer.text] == []

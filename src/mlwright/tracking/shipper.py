@@ -30,18 +30,26 @@ _log = logging.getLogger("mlwright.tracking")
 
 
 class Shippable(Protocol):
-    """A run that has a journal.
+    """What has a journal.
 
     Attributes:
         destination: Where its journal is shipped to.
-        opened: What its journal begins with.
     """
 
     destination: Destination
-    opened: Opened
 
     def ship(self) -> None:
         """Ship what is new; what can't be shipped now stays in the journal."""
+
+
+class ShippableRun(Shippable, Protocol):
+    """A run whose end is in its journal, too.
+
+    Attributes:
+        opened: What its journal begins with.
+    """
+
+    opened: Opened
 
     def ship_the_rest(self) -> None:
         """Ship what is left of a run that has ended; what can't be shipped now is shipped later."""
@@ -62,7 +70,7 @@ class Shipper:
 
     def __init__(self) -> None:
         self._scripts: list[Shippable] = []
-        self._ended: list[Shippable] = []
+        self._ended: list[ShippableRun] = []
         self._is_forked = False
         self._recovered_at: dict[str, float] = {}
         self._begin()
@@ -92,7 +100,7 @@ class Shipper:
         with self._lock, suppress(ValueError):
             self._scripts.remove(script)
 
-    def finish(self, script: Shippable) -> None:
+    def finish(self, script: ShippableRun) -> None:
         """Ship what is left of a run that has ended: a moment later, or now if this process may not live that long."""
         destination = script.destination
         if not isinstance(destination, LedgerDestination) or self._may_vanish() or debts.is_busy():
@@ -115,7 +123,7 @@ class Shipper:
                     ended, self._ended = self._ended, []
                 if not ended:
                     return
-                groups: dict[tuple[str, str], list[Shippable]] = {}
+                groups: dict[tuple[str, str], list[ShippableRun]] = {}
                 for script in ended:
                     actor = script.opened.run.actor if script.opened.run else ""
                     groups.setdefault((script.destination.describe(), actor), []).append(script)
@@ -172,7 +180,7 @@ class Shipper:
             self.settle()
 
 
-def _ship_together(scripts: list[Shippable]) -> None:
+def _ship_together(scripts: list[ShippableRun]) -> None:
     """Ship what is left of some runs of one ledger and actor, in as few transactions as it takes."""
     while scripts:
         try:
@@ -184,7 +192,7 @@ def _ship_together(scripts: list[Shippable]) -> None:
         scripts = scripts[len(done) :]
 
 
-def _ship_some(scripts: list[Shippable]) -> list[Shippable]:
+def _ship_some(scripts: list[ShippableRun]) -> list[ShippableRun]:
     """Ship what is left of the first of some runs, and return these."""
     scripts = scripts[:MOST_AT_ONCE]
     destination = scripts[0].destination

@@ -59,9 +59,7 @@ series = sa.Table(
     sa.Column("shown", sa.SmallInteger, nullable=False, comment="1: the newest of its run and key; else 0"),
     sa.Column("superseded", sa.Boolean, nullable=False),
     sa.Column("count", sa.BigInteger, nullable=False, comment="points in all"),
-    sa.Column(
-        "packed", sa.BigInteger, nullable=False, comment="points in chunks; the rest are elsewhere"
-    ),
+    sa.Column("packed", sa.BigInteger, nullable=False, comment="points in chunks; the rest are elsewhere"),
     sa.Column("last", Real, comment="value at the largest (step, at); NULL is NaN"),
     sa.Column("last_step", sa.BigInteger, nullable=False),
     sa.Column("last_at", Moment, nullable=False),
