@@ -74,8 +74,8 @@ function cell(run, name) {
 // The columns when none are asked for: a few of what the runs of the page logged.
 function chosen(runs) {
   const keys = (kind, most) => [...new Set(runs.flatMap((run) => Object.keys(run[kind])))].sort().slice(0, most);
-  const params = keys("params", FEW_PARAMS).map((key) => `params.${quoted(key)}`);
-  return [...FIXED, ...params, ...keys("metrics", FEW_METRICS).map((key) => `metrics.${quoted(key)}`)];
+  const metrics = keys("metrics", FEW_METRICS).map((key) => `metrics.${quoted(key)}`);
+  return [...FIXED, ...metrics, ...keys("params", FEW_PARAMS).map((key) => `params.${quoted(key)}`)];
 }
 
 function sortedBy(state, name) {
