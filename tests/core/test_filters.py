@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drawn_filters import LIKES, SIGNS, comparisons
 from mlwright.core.filters import (
     EXPERIMENTS,
     LOGGED_MODELS,
@@ -47,32 +48,18 @@ moments = st.one_of(
 )
 
 
-def comparisons_of(field: st.SearchStrategy[Field], value: st.SearchStrategy[Any], *signs: str) -> Any:
-    """Draw comparisons of one kind of field."""
-    return st.one_of(
-        st.builds(Comparison, field, st.sampled_from(signs), st.tuples(value)),
-        st.builds(
-            Comparison, field, st.sampled_from(("IN", "NOT IN")), st.lists(value, min_size=1, max_size=3).map(tuple)
-        ),
-        st.builds(Comparison, field, st.sampled_from(("BETWEEN", "NOT BETWEEN")), st.tuples(value, value)),
-        st.builds(Comparison, field, st.sampled_from(("IS NULL", "IS NOT NULL"))),
-    )
-
-
-ORDERED = ("=", "!=", ">", ">=", "<", "<=")
-LIKES = ("LIKE", "NOT LIKE", "ILIKE", "NOT ILIKE")
 metrics = st.builds(Field, st.just("metric"), keys, st.sampled_from(("last", "min", "max", "count", "step")))
 params = st.builds(Field, st.just("param"), keys)
 tags = st.builds(Field, st.just("tag"), keys)
 names = st.sampled_from([Field("attribute", name) for name in ("run_id", "name", "user", "experiment", "note")])
 dates = st.sampled_from([Field("attribute", "started"), Field("attribute", "ended")])
 leaves = st.one_of(
-    comparisons_of(metrics, numbers, *ORDERED),
-    comparisons_of(params, numbers, *ORDERED),
-    comparisons_of(params, texts, *ORDERED, *LIKES),
-    comparisons_of(tags, texts, *ORDERED, *LIKES),
-    comparisons_of(names, texts, *ORDERED, *LIKES),
-    comparisons_of(dates, moments, *ORDERED),
+    comparisons(metrics, numbers, *SIGNS),
+    comparisons(params, numbers, *SIGNS),
+    comparisons(params, texts, *SIGNS, *LIKES),
+    comparisons(tags, texts, *SIGNS, *LIKES),
+    comparisons(names, texts, *SIGNS, *LIKES),
+    comparisons(dates, moments, *SIGNS),
     st.builds(Comparison, params, st.just("="), st.tuples(st.booleans())),
     st.builds(Constant, st.booleans()),
 )

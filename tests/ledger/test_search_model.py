@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from searched_runs import BOTH, NOW, Made, fits
 
+from drawn_filters import LIKES, SIGNS, comparisons
 from mlwright.core.filters import (
     EXPERIMENTS,
     LOGGED_MODELS,
@@ -75,20 +76,6 @@ texts = st.lists(LETTERS, max_size=4).map("".join) | st.sampled_from(
 )
 
 
-def comparisons(field: Any, value: Any, *signs: str) -> Any:
-    """Draw comparisons of one kind of field with one kind of value."""
-    return st.one_of(
-        st.builds(Comparison, field, st.sampled_from(signs), st.tuples(value)),
-        st.builds(
-            Comparison, field, st.sampled_from(("IN", "NOT IN")), st.lists(value, min_size=1, max_size=4).map(tuple)
-        ),
-        st.builds(Comparison, field, st.sampled_from(("BETWEEN", "NOT BETWEEN")), st.tuples(value, value)),
-        st.builds(Comparison, field, st.sampled_from(("IS NULL", "IS NOT NULL"))),
-    )
-
-
-SIGNS = ("=", "!=", ">", ">=", "<", "<=")
-LIKES = ("LIKE", "NOT LIKE", "ILIKE", "NOT ILIKE")
 leaves = st.one_of(
     comparisons(metrics, floats, *SIGNS),
     comparisons(params, floats, *SIGNS),

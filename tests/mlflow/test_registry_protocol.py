@@ -1,4 +1,4 @@
-"""Registered models and their versions as plain HTTP: life cycle, history, sources, search, errors."""
+"""Registered models and their versions as plain HTTP: life cycle, history, sources, errors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from mlflow_api import ON_BOTH, Speaker, drop, patch
+from registered import MLMODEL, logged, version
 
 from mlwright import registry
 from mlwright.artifacts.gc import collect
@@ -14,32 +15,6 @@ from mlwright.artifacts.trees import read_manifest
 from mlwright.ledger import outbox, registry_changes
 from mlwright.ledger import registry as rows
 from mlwright.project import Project
-
-MLMODEL = b"""flavors:
-  python_function:
-    loader_module: mlflow.sklearn
-  sklearn:
-    code: null
-mlflow_version: 3.17.2
-signature:
-  inputs: '[{"type": "double", "name": "a", "required": true}, {"type":
-    "string", "name": "b", "required": false}]'
-  outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1]}}]'
-"""
-
-
-def logged(api: Speaker, *, files: dict[str, bytes] | None = None) -> tuple[str, str]:
-    """Return a run and a logged model of it that has files."""
-    run_id = api.run()
-    made = api.ok("logged-models", {"experiment_id": "0", "name": "m", "source_run_id": run_id})["model"]["info"]
-    root = made["artifact_uri"].removeprefix("mlflow-artifacts:/")
-    for name, content in (files or {"MLmodel": MLMODEL, "model.pkl": b"pickle"}).items():
-        assert api.send("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{root}/{name}", content).status == 200
-    return run_id, made["model_id"]
-
-
-def version(api: Speaker, name: str, source: str, **more: Any) -> Any:
-    return api.ok("model-versions/create", {"name": name, "source": source, **more})["model_version"]
 
 
 def events_of(project: Project) -> list[tuple[str, str]]:
@@ -306,80 +281,6 @@ def test_the_files_of_a_deleted_version_are_collected(api: Speaker, served_proje
     assert collect(served_project, grace_s=0.0).removed == []
     drop(api, "model-versions/delete", {"name": "iris", "version": "1"})
     assert len(collect(served_project, grace_s=0.0).removed) == 2
-
-
-@ON_BOTH
-def test_models_are_searched_in_pages(api: Speaker) -> None:
-    for name in ("apple", "Banana", "cherry_1", "cherry%2"):
-        api.ok("registered-models/create", {"name": name, "tags": [{"key": "fruit", "value": name.lower()}]})
-
-    def search(filter_: str = "", **more: Any) -> list[str]:
-        reply = api.get("registered-models/search", filter=filter_, **more)
-        assert reply.status == 200, reply
-        return [found["name"] for found in reply.json().get("registered_models", [])]
-
-    assert search() == ["Banana", "apple", "cherry%2", "cherry_1"]
-    assert search("name = 'apple'") == ["apple"]
-    assert search("name != 'apple'", order_by=["name DESC"]) == ["cherry_1", "cherry%2", "Banana"]
-    assert search("name LIKE 'cherry%'") == ["cherry%2", "cherry_1"]
-    assert search("name ILIKE 'ban%'") == ["Banana"]
-    assert search("name LIKE 'ban%'") == []
-    assert search("name IN ('apple', 'none')") == ["apple"]
-    assert search("tags.fruit = 'banana'") == ["Banana"]
-    assert search("tag.`fruit` ILIKE 'APP%' AND name != 'Banana'") == ["apple"]
-    assert search("tag.`mlflow.prompt.is_prompt` != 'true'") == ["Banana", "apple", "cherry%2", "cherry_1"]
-    assert search("tag.`mlflow.prompt.is_prompt` = 'true'") == []
-    assert search("", order_by=["last_updated_timestamp DESC"])[0] == "cherry%2"
-    first = api.get("registered-models/search", max_results=3).json()
-    rest = api.get("registered-models/search", max_results=3, page_token=first["next_page_token"]).json()
-    assert (len(first["registered_models"]), len(rest["registered_models"])) == (3, 1)
-    assert "next_page_token" not in rest
-    for wrong in (
-        {"filter": "name > 'a'"},
-        {"filter": "colour = 'red'"},
-        {"filter": "name = apple"},
-        {"filter": "name = 'a' OR name = 'b'"},
-        {"order_by": ["colour"]},
-        {"order_by": ["name", "name DESC"]},
-        {"max_results": 1001},
-        {"max_results": 0},
-        {"page_token": "nonsense"},
-    ):
-        assert api.get("registered-models/search", **wrong).error == "INVALID_PARAMETER_VALUE", wrong
-
-
-@ON_BOTH
-def test_versions_are_searched_in_pages(api: Speaker) -> None:
-    run_id = api.run()
-    for name in ("a", "b"):
-        api.ok("registered-models/create", {"name": name})
-        for number in range(3):
-            tags = [{"key": "even", "value": str(number % 2 == 0).lower()}]
-            version(api, name, f"s3://bucket/{name}/{number}", run_id=run_id if name == "a" else "", tags=tags)
-
-    def search(filter_: str = "", **more: Any) -> list[str]:
-        reply = api.get("model-versions/search", filter=filter_, **more)
-        assert reply.status == 200, reply
-        return [found["name"] + found["version"] for found in reply.json().get("model_versions", [])]
-
-    assert search(order_by=["name ASC", "version_number ASC"]) == ["a1", "a2", "a3", "b1", "b2", "b3"]
-    assert search("name = 'a'", order_by=["version_number DESC"]) == ["a3", "a2", "a1"]
-    assert search(f"run_id = '{run_id}' AND version_number > 1", order_by=["version_number ASC"]) == ["a2", "a3"]
-    assert search("run_id IN ('x', 'y')") == []
-    assert search("source_path LIKE 's3://bucket/b/%' AND tags.even = 'false'") == ["b2"]
-    assert search("name = 'b' AND version_number = '2'") == ["b2"]
-    assert search()[0] == "b3"
-    first = api.get("model-versions/search", max_results=4).json()
-    rest = api.get("model-versions/search", max_results=4, page_token=first["next_page_token"]).json()
-    assert (len(first["model_versions"]), len(rest["model_versions"])) == (4, 2)
-    for wrong in (
-        {"filter": "stage = 'None'"},
-        {"filter": "version_number = 1.5"},
-        {"max_results": 0},
-        {"max_results": 200_001},
-        {"order_by": ["run_id"]},
-    ):
-        assert api.get("model-versions/search", **wrong).error == "INVALID_PARAMETER_VALUE", wrong
 
 
 def test_native_versions_are_shown_to_clients(api: Speaker, served_project: Project) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any, ClassVar
 
-from mlwright.tracking.autologging import scores
-from mlwright.tracking.autologging.estimators import MOST_FEATURES, Given, watched
+from mlwright.tracking.autologging import boosting, scores
+from mlwright.tracking.autologging.estimators import MOST_FEATURES, Given
 from mlwright.tracking.autologging.fits import Fit, Fits, safely
-from mlwright.tracking.autologging.patches import Patches
 from mlwright.tracking.autologging.port import Undo
 from mlwright.tracking.autologging.trainings import Arguments, Steps
-from mlwright.tracking.autologging.trainings import watched as trained
 
 _ESTIMATORS = ("LGBMModel", "LGBMClassifier", "LGBMRegressor", "LGBMRanker")
 #: Before early stopping, which ends the round of callbacks, and after those that change parameters.
@@ -26,17 +24,8 @@ class LightgbmAutologger:
 
     def patch(self, module: ModuleType, fits: Fits) -> Undo:
         """Watch `train` wherever it is called by name, and `fit` of each estimator."""
-        patches = Patches()
-        original = module.train
-        train = trained(fits, original, Steps("lightgbm.train", _follow, _before, _trained))
-        for owner in (module, module.engine, module.sklearn):
-            if vars(owner).get("train") is original:
-                patches.replace(owner, "train", lambda _: train)
-        for name in _ESTIMATORS:
-            found = getattr(module, name, None)
-            if found is not None and "fit" in vars(found):
-                patches.replace(found, "fit", lambda before: watched(fits, before, _after, _always))
-        return patches.undo
+        steps = Steps("lightgbm.train", _follow, _before, _trained)
+        return boosting.watch(fits, steps, _after, modules=(module, module.engine, module.sklearn), names=_ESTIMATORS)
 
 
 def _follow(fit: Fit, given: Arguments) -> None:
@@ -55,10 +44,6 @@ def _before(fit: Fit, given: Arguments) -> None:
     raw, label = getattr(data, "data", None), getattr(data, "label", None)
     safely("the training data", fit.dataset, raw, "training")
     safely("the training data", fit.dataset, label, "training target")
-
-
-def _always(_: Any) -> bool:
-    return True
 
 
 def _after(fit: Fit, estimator: Any, _: Given) -> None:

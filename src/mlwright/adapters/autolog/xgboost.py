@@ -6,13 +6,11 @@ from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
-from mlwright.tracking.autologging import scores
-from mlwright.tracking.autologging.estimators import MOST_FEATURES, Given, watched
+from mlwright.tracking.autologging import boosting, scores
+from mlwright.tracking.autologging.estimators import MOST_FEATURES, Given
 from mlwright.tracking.autologging.fits import Fit, Fits, safely
-from mlwright.tracking.autologging.patches import Patches
 from mlwright.tracking.autologging.port import Undo
 from mlwright.tracking.autologging.trainings import Arguments, Steps
-from mlwright.tracking.autologging.trainings import watched as trained
 
 _ESTIMATORS = (
     "XGBModel",
@@ -32,18 +30,9 @@ class XgboostAutologger:
 
     def patch(self, module: ModuleType, fits: Fits) -> Undo:
         """Watch `train` wherever it is called by name, and `fit` of each estimator."""
-        patches = Patches()
-        original = module.train
         follow = partial(_follow, module.callback.TrainingCallback)
-        train = trained(fits, original, Steps("xgboost.train", follow, _before, _trained))
-        for owner in (module, module.training, module.sklearn):
-            if vars(owner).get("train") is original:
-                patches.replace(owner, "train", lambda _: train)
-        for name in _ESTIMATORS:
-            found = getattr(module, name, None)
-            if found is not None and "fit" in vars(found):
-                patches.replace(found, "fit", lambda before: watched(fits, before, _after, _always))
-        return patches.undo
+        steps = Steps("xgboost.train", follow, _before, _trained)
+        return boosting.watch(fits, steps, _after, modules=(module, module.training, module.sklearn), names=_ESTIMATORS)
 
 
 def _follow(callback: Any, fit: Fit, given: Arguments) -> None:
@@ -69,10 +58,6 @@ def _before(fit: Fit, given: Arguments) -> None:
     if fit.options.datasets and type(data).__name__ == "DMatrix":
         safely("the training data", fit.dataset, data.get_data(), "training")
         safely("the training data", fit.dataset, data.get_label(), "training target")
-
-
-def _always(_: Any) -> bool:
-    return True
 
 
 def _after(fit: Fit, estimator: Any, _: Given) -> None:
